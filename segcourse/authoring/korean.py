@@ -1,0 +1,34 @@
+"""What a machine can hear in Korean text: phrases that sound translated, and the wrong tone.
+
+Each rule is a pattern and what to write instead. Inline code, formulas and links are not read; a line quoted with ">" may keep its own tone.
+"""
+
+import re
+
+# (pattern, what to do instead)
+RULES = [
+    (r"당신", "address the reader without 당신"),
+    (r"되어(?:지|진|질|짐|져|졌)", "a doubled passive: write 되다 or the active verb instead of 되어지다"),
+    (r"에 의해", "a translated passive: name who does it as the subject instead of ~에 의해"),
+    (r"것이 가능(?:합니다|해요|하다|하며|하고)", "write ~할 수 있어요 instead of ~하는 것이 가능하다"),
+    (r"(?:^|(?<=[.!?] ))\s*(?:[-*>#]+\s*)*(?:이것은|우리는)(?=[\s,])", "do not open a sentence with 이것은 or 우리는: name the thing, or leave the subject out"),
+    (r"개의 \S+[을를] 가(?:지|져|진|집|졌|질)", "write 채널이 3개예요, not 3개의 채널을 가져요"),
+    (r"[을를] 통해", "~을 통해 is glue: say with which verb (~로, ~해서, ~을 보면)"),
+    (r"에 대해", "~에 대해 is glue: make it the object (~을, ~를) or write ~마다, ~에서"),
+    (r"[가-힣)”\"'*_]\s*:\s*[*_]*\s*$", "no colon at the end of a Korean sentence: end it with a full stop"),
+]
+# ~ㅂ니다, ~ㅂ니까: every syllable that ends in ㅂ, then the ending.
+_ENDS_IN_B = "".join(chr(code) for code in range(ord("가"), ord("힣") + 1) if (code - ord("가")) % 28 == 17)
+POLITE = (rf"\S*[{_ENDS_IN_B}]니(?:다|까)(?![가-힣])", "the voice is 해요체: ~해요, ~이에요, ~까요? instead of ~합니다, ~입니다")
+
+
+def faults(text: str, *, speech: bool = True) -> list[tuple[int, str]]:
+    """(line, what is wrong and what to do) for every rule that the Korean `text` breaks; lines count from 0. `speech=False` leaves the tone alone."""
+    found = []
+    for number, line in enumerate(text.splitlines()):
+        rules = [*RULES, POLITE] if speech and not line.lstrip().startswith(">") else RULES
+        for pattern, remedy in rules:
+            hit = re.search(pattern, line)
+            if hit:
+                found.append((number, f"“{hit[0].strip()}”: {remedy}"))
+    return found

@@ -1,0 +1,122 @@
+"""Reads a chapter's source: percent-format Python, text blocks in both languages side by side, code once.
+
+Jupytext reads the format; this module adds what the course needs to know of every cell: its language, its tags, and its line in the file,
+so that whatever is wrong can be said with file and line.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+NAME = re.compile(r"\d\d_[a-z0-9_]+")
+_MARKER = re.compile(r"# %%(\s|$)")
+_MINUTES = re.compile(r"reading=(\d+(?:\.\d+)?) running=(\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong: where, what, and what to do. A warning is told but does not stop the build."""
+
+    path: str
+    line: int
+    message: str
+    warning: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {'warning: ' if self.warning else ''}{self.message}"
+
+
+class SourceError(ValueError):
+    """A chapter that cannot be built. `.problems` holds every reason found."""
+
+    def __init__(self, problems: list[Problem]):
+        self.problems = sorted(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a source: `kind` "markdown" or "code", `language` "en", "ko" or None (code), `line` where its text begins."""
+
+    kind: str
+    text: str
+    line: int
+    language: str | None = None
+    tags: tuple[str, ...] = ()
+
+    def tagged(self, prefix: str) -> list[str]:
+        """What follows `prefix` in those tags that begin with it: ``cell.tagged("claim-")`` is ["1.9"]."""
+        return [tag.removeprefix(prefix) for tag in self.tags if tag.startswith(prefix)]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter as its source has it. `path` is relative to the course's root, `reading` and `running` are minutes."""
+
+    path: str
+    name: str
+    reading: float
+    running: float
+    cells: list[Cell] = field(default_factory=list)
+
+    @property
+    def number(self) -> str:
+        """The chapter's two digits, "01"."""
+        return self.name[:2]
+
+    @property
+    def code(self) -> list[Cell]:
+        """The code cells, in order."""
+        return [cell for cell in self.cells if cell.kind == "code"]
+
+    def problem(self, line: int, message: str, *, warning: bool = False) -> Problem:
+        return Problem(self.path, line, message, warning)
+
+
+def read_chapter(path: Path, root: Path) -> Chapter:
+    """Read the source at `path` of the course at `root`. Raises SourceError where it is not a chapter's source."""
+    import jupytext
+
+    shown = path.relative_to(root).as_posix()
+    name = path.stem
+    if not NAME.fullmatch(name):
+        raise SourceError([Problem(shown, 1, f"call the file NN_name.py, such as 01_fcn.py, not {path.name}")])
+    text = path.read_text(encoding="utf-8")
+    markers = [number for number, line in enumerate(text.splitlines(), 1) if _MARKER.match(line)]
+    cells = jupytext.reads(text, fmt="py:percent").cells
+    header = cells.pop(0).source if cells and cells[0].cell_type == "raw" else ""
+    reading, running = _minutes(header, shown)
+    if len(cells) != len(markers):
+        raise SourceError([Problem(shown, 1, f"{len(markers)} lines begin with '# %%' but there are {len(cells)} cells: every cell begins with its own "
+                                             "'# %%' line, and nothing but the header stands before the first")])
+    problems, read = [], []
+    for marker, cell in zip(markers, cells, strict=True):
+        language = cell.metadata.get("lang")
+        unknown = sorted(set(cell.metadata) - {"lang", "tags", "lines_to_next_cell"})
+        if unknown:
+            problems.append(Problem(shown, marker, f"a cell carries lang=... or tags=[...] only, not {', '.join(unknown)}"))
+        if cell.cell_type not in ("markdown", "code"):
+            problems.append(Problem(shown, marker, f"a {cell.cell_type} cell has no place in a chapter: make it [markdown] or code"))
+        elif cell.cell_type == "markdown" and language not in ("en", "ko"):
+            problems.append(Problem(shown, marker, 'say which language this text is in: # %% [markdown] lang="en" (or "ko")'))
+        elif cell.cell_type == "code" and language is not None:
+            problems.append(Problem(shown, marker, "code stands once, without lang=...; what differs between the languages goes through T(en=..., ko=...)"))
+        read.append(Cell(cell.cell_type, cell.source, marker + 1, language, tuple(cell.metadata.get("tags", ()))))
+    if problems:
+        raise SourceError(problems)
+    return Chapter(shown, name, reading, running, read)
+
+
+def _minutes(header: str, path: str) -> tuple[float, float]:
+    """Minutes of reading and of running, from the source's header."""
+    wanted = "begin the file with a header of three lines: '# ---', '# minutes: reading=60 running=1.5' and '# ---' (running: measured on 2 cores)"
+    try:
+        fields = yaml.safe_load(header.strip().strip("-")) or {}
+    except yaml.YAMLError:
+        fields = {}
+    found = _MINUTES.fullmatch(str(fields.get("minutes", ""))) if isinstance(fields, dict) else None
+    if not found:
+        raise SourceError([Problem(path, 1, wanted)])
+    return float(found[1]), float(found[2])
