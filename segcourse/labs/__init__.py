@@ -1,1 +1,40 @@
+"""The interactive figures. Each function opens a lab; keywords set its state: ``labs.transposed_conv(stride=3, view="count")``.
 
+Every lab has `value`, its state as a short text (read it, or set it to move the lab), `static_picture()`, and `html()`, a page that needs no kernel.
+"""
+
+import importlib
+import importlib.util
+
+# A lab's file and its function share a name, so the files are imported first: a submodule imported later would hide the function.
+_LABS = {}
+for _name, _class in (("transposed_conv", "TransposedConvLab"), ("no_inverse", "NoInverseLab"),
+                      ("slide_classifier", "SlideClassifierLab"), ("receptive_field", "ReceptiveFieldLab")):
+    if importlib.util.find_spec(f"segcourse.labs.{_name}"):
+        _LABS[_name] = getattr(importlib.import_module(f"segcourse.labs.{_name}"), _class)
+__all__ = [*_LABS, "names"]
+
+
+def names() -> list[str]:
+    """The labs there are."""
+    return list(_LABS)
+
+
+def transposed_conv(**state):
+    """Lay the stamps of a transposed convolution one by one. Fields: input, kernel, stride, padding, stamps, view, scene, cell."""
+    return _LABS["transposed_conv"](**state)
+
+
+def no_inverse(**state):
+    """Three lights over convolution and pooling and what is called their inverse. Fields: column, x, kernel, stride, pool, cell."""
+    return _LABS["no_inverse"](**state)
+
+
+def slide_classifier(**state):
+    """Slide a classifier over a larger picture: fully connected against convolution, heat map and cost."""
+    return _LABS["slide_classifier"](**state)
+
+
+def receptive_field(**state):
+    """Build a stack of layers, point at an output, and see the receptive field grow over a photo, layer by layer."""
+    return _LABS["receptive_field"](**state)
