@@ -40,7 +40,7 @@
             lab.font: the family for canvas text. lab.narrow: width under 520 px.
    CONTROLS lab.slider({ field, label, low, high, step, show }), lab.number(...), lab.select({ field, label, options: [[value, text], ...] }), lab.choice(...) (radio buttons as a bar),
             lab.toggle({ field, label }), lab.button({ label, press, hint }). Bound to a field, or to { get, set } in place of `field`. Each returns an element; .refresh() is called at each draw.
-            lab.controls(...nodes) puts a row under the picture; lab.group(label, ...nodes) a labelled group; lab.formula() -> element with .set([[text, role], ...]), put where it is made;
+            lab.controls(...nodes) puts a row under the picture; lab.sliders(...nodes) the same in two columns; lab.hint(text) a quiet line where it is made; lab.group(label, ...nodes) a labelled group; lab.formula() -> element with .set([[text, role], ...]), put where it is made;
             lab.lights([{ key, label }]) -> element with .set({ key: true | false | null }, words); lab.tryThis(items); a reset button comes by itself.
    TIME     lab.animate(ms, (share) => ...) at most 300 ms, at once where reduced motion is asked; lab.listen(target, event, f) for further events (timed, removed with the view).
             lab.timings holds { handler, draw, total } in ms of every frame drawn because of an event; el.firstChild.segcourseLab is the lab, for tests.
@@ -849,6 +849,18 @@ class Lab {
     const row = element("div", { class: "sc-row" }, ...nodes);
     this.controlArea.append(row);
     return row;
+  }
+
+  sliders(...nodes) {
+    const row = this.controls(...nodes);
+    row.classList.add("sc-sliders");
+    return row;
+  }
+
+  hint(text) {
+    const node = element("p", { class: "sc-hint", text });
+    this.root.append(node);
+    return node;
   }
 
   group(label, ...nodes) { return element("div", { class: "sc-group", role: "group", "aria-label": label }, element("span", { class: "sc-group-name", text: label }), ...nodes); }

@@ -98,6 +98,7 @@ export default { render: labRender((lab) => {
   const output = stage.grid({ name: "output", role: "output", label: t("output"), point: pointOut });
   const pictureIn = stage.image({ name: "photo", role: "input", label: t("photo") });
   const pictureOut = stage.image({ name: "upsampled", role: "output", label: t("output"), point: pointOut });
+  lab.hint(t("hint"));
   const formula = lab.formula();
   lab.onChange((state) => { spot = state.cell ? [state.cell[0] + state.padding, state.cell[1] + state.padding] : spot; });
   if (lab.state.cell) spot = [lab.state.cell[0] + lab.state.padding, lab.state.cell[1] + lab.state.padding];
@@ -114,7 +115,7 @@ export default { render: labRender((lab) => {
     lab.slider({ label: t("stamps"), low: 0, high: 25, field: "stamps", get: () => laidNow() === Infinity ? total() : laidNow(), set: (v) => { flying = null; lab.change({ stamps: v >= total() ? 25 : v }); },
       limits: () => [0, total()], show: (v) => t("ofAll", { n: v, all: total() }), enabled: () => !isPhoto() }),
   );
-  lab.controls(
+  lab.sliders(
     lab.slider({ field: "stride", label: t("stride"), set: (v) => settle({ stride: v }) }),
     lab.slider({ field: "padding", label: t("padding"), set: (v) => settle({ padding: v }), limits: () => [0, mostPadding(lab.state.input, lab.state.kernel, lab.state.stride)] }),
     lab.slider({ label: t("kernelSize"), low: 1, high: 5, get: () => lab.state.kernel.length, set: (v) => settle({ kernel: resizeGrid(lab.state.kernel, v, v, 1) }), show: (v) => `${v}×${lab.state.kernel[0].length}` }),
@@ -122,7 +123,7 @@ export default { render: labRender((lab) => {
   );
   lab.controls(
     lab.choice({ field: "view", label: t("overlap"), options: [["sum", t("sum")], ["average", t("average")], ["count", t("count")]] }),
-    lab.choice({ field: "scene", label: t("scene"), options: [["numbers", t("numbers")], ["photo", t("photo")]], set: (v) => { spot = null; lab.change({ scene: v, cell: null }); } }),
+    lab.choice({ field: "scene", label: t("scene"), options: [["numbers", t("numbers")], ["photo", t("photo")]], set: (v) => lab.change({ scene: v, cell: v === "photo" ? [24, 24] : [2, 2] }) }),
   );
   const bilinear = () => { const s = lab.state.stride === 3 ? 3 : 2; settle({ kernel: bilinearKernel(s, s === 3 ? 5 : 4), stride: s, padding: 1 }); };
   const random = () => {
@@ -140,7 +141,7 @@ export default { render: labRender((lab) => {
   lab.tryThis([
     { text: t("try1"), state: { scene: "numbers", input: [[1, 2]], kernel: ones(3), stride: 2, padding: 0, view: "sum", stamps: 25, cell: [1, 2] } },
     { text: t("try2"), state: { scene: "numbers", input: [[4, 8, 8], [4, 8, 8], [4, 8, 8]], kernel: bilinearKernel(2, 4), stride: 2, padding: 1, view: "average", stamps: 25, cell: [2, 2] } },
-    { text: t("try3"), state: { scene: "photo", kernel: ones(3), stride: 2, padding: 0, view: "sum" } },
+    { text: t("try3"), state: { scene: "photo", kernel: ones(3), stride: 2, padding: 0, view: "sum", cell: [24, 24] } },
   ]);
 
   // ---------------------------------------------------------------- what the picture shows
@@ -218,16 +219,16 @@ export default { render: labRender((lab) => {
       const narrow = width < 520, top = 26;
       if (narrow) {
         const half = Math.floor((width - 20) / 2);
-        return { narrow, height: top + half + top + 8 + width + 70, inBox: { x: 1, y: top, side: half }, kernelBox: { x: half + 20, y: top, side: half - 1 }, outBox: { x: 1, y: top + half + top + 8, side: width - 2 }, profile: 56 };
+        return { narrow, height: top + half + top + 8 + width + 68, inBox: { x: 1, y: top, side: half }, kernelBox: { x: half + 20, y: top, side: half - 1 }, outBox: { x: 1, y: top + half + top + 8, side: width - 2 }, profile: 56 };
       }
-      const left = Math.floor(width * 0.27), out = Math.min(width - left - 56, 470);
-      return { narrow, height: top + out + 72, inBox: { x: 1, y: top, side: left }, kernelBox: { x: 1, y: top + left + 52, side: left }, outBox: { x: left + 54, y: top, side: out }, profile: 56 };
+      const left = Math.floor(width * 0.27), out = Math.min(width - left - 56, 440);
+      return { narrow, height: top + out + 68, inBox: { x: 1, y: top, side: left }, kernelBox: { x: 1, y: top + left + 48, side: left }, outBox: { x: width - out - 2, y: top, side: out }, profile: 56 };
     },
 
     draw(pen, { narrow, inBox, kernelBox, outBox, profile }) {
       const { state } = lab, { laid } = lab.result, p = state.padding, grid = source(), colours = lab.colours;
       const kh = state.kernel.length, kw = state.kernel[0].length, met = spot ? stampsOn(...spot, grid, state.kernel, state.stride, laidNow()) : [];
-      const cellIn = (box, rows, cols, most = 44) => Math.floor(Math.min(most, box.side / Math.max(rows, cols)));
+      const cellIn = (box, rows, cols, most = 56) => Math.floor(Math.min(most, box.side / Math.max(rows, cols)));
       const kCell = cellIn(kernelBox, kh, kw);
       let iCell = side;
       const h = grid.length, w = grid[0].length;
@@ -236,7 +237,7 @@ export default { render: labRender((lab) => {
       kernel.show({ x: kernelBox.x, y: kernelBox.y, cell: kCell, rows: kh, cols: kw, title: t("kernelTitle", { h: kh, w: kw }), value: (r, c) => state.kernel[r][c],
         outlines: met.length <= 9 ? met.map(({ a, b }) => ({ r: a, c: b, role: "ink", width: 2 })) : [] });
 
-      const oCell = isPhoto() ? (outBox.side / Math.max(laid.rows - 2 * p, laid.cols - 2 * p)) : cellIn(outBox, laid.rows, laid.cols, narrow ? 56 : 66);
+      const oCell = isPhoto() ? (outBox.side / Math.max(laid.rows - 2 * p, laid.cols - 2 * p)) : cellIn(outBox, laid.rows, laid.cols, 90);
       const data = shownData(lab.result, state.view), from = flying ? flying.n : laidNow() - 1;
       const ox = outBox.x, oy = outBox.y, last = from >= 0 && !isPhoto() ? [Math.floor(from / w), from % w] : null;
 
@@ -268,9 +269,8 @@ export default { render: labRender((lab) => {
         }
       }
       if (!narrow) {
-        const mid = inBox.y + inBox.side + 26;
-        pen.sign("×", inBox.x + Math.min(inBox.side, Math.max(w * iCell, 44)) / 2, Math.min(mid, kernelBox.y - 32) - 4, 20);
-        pen.sign("=", (inBox.x + inBox.side + ox) / 2, kernelBox.y + Math.min(kh, 4) * kCell / 2, 24);
+        pen.sign("×", inBox.x + inBox.side / 2, (inBox.y + h * iCell + kernelBox.y - 18) / 2, 22);
+        pen.sign("=", (inBox.x + inBox.side + ox) / 2, kernelBox.y + kh * kCell / 2, 24);
       } else pen.sign("×", (inBox.x + inBox.side + kernelBox.x) / 2, inBox.y + inBox.side / 2, 20);
 
       if (flying) {
@@ -288,11 +288,11 @@ export default { render: labRender((lab) => {
       }
 
       // One row of the output as a curve of bars, under the columns it belongs to.
-      const row = spot && spot[0] < laid.rows ? spot[0] : Math.floor(laid.rows / 2), first = isPhoto() ? p : 0, lastCol = laid.cols - first, base = outBox.y + outBox.side + 62;
+      const row = spot && spot[0] < laid.rows ? spot[0] : Math.floor(laid.rows / 2), first = isPhoto() ? p : 0, lastCol = laid.cols - first, base = outBox.y + outBox.side + 64;
       let top = 1e-9, low = 0;
       for (let c = first; c < lastCol; c += 1) { const v = data[row * laid.cols + c]; top = Math.max(top, v); low = Math.min(low, v); }
       const tall = profile - 20, zero = base - tall * (-low / (top - low)), role = state.view === "count" ? "count" : "output";
-      pen.text(t("profile", { row: isPhoto() || row >= p ? row - p + 1 : row + 1 }), ox, base - profile - 2 + 8, { role: "muted", size: 14 });
+      pen.text(t("profile", { row: isPhoto() || row >= p ? row - p + 1 : row + 1 }), ox, base - profile + 9, { role: "muted", size: 14 });
       pen.ctx.fillStyle = colours[role];
       for (let c = first; c < lastCol; c += 1) {
         const v = data[row * laid.cols + c], tip = base - tall * ((v - low) / (top - low)), x = ox + (c - first) * oCell, gap = oCell > 8 ? 2 : 0;
