@@ -1,1 +1,85 @@
+"""Pictures with one class per pixel: `datasets.load(name, split)` -> a sequence of (image uint8 (3, H, W), label uint8 (H, W)).
 
+    streets   street scenes drawn by the package, CamVid's classes, no download
+    camvid    the public CamVid, 360x480
+    folder    pictures of the reader's own
+"""
+
+import difflib
+import importlib
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from segcourse.datasets.root import data_root
+from segcourse.language import say
+
+__all__ = ["load", "names", "normalise", "data_root", "IMAGENET_MEAN", "IMAGENET_STD"]
+
+# name: (module, class, splits, whether it reads files under a root)
+_SETS = {
+    "streets": ("streets", "Streets", ("train", "valid", "test"), False),
+    "camvid": ("camvid", "CamVid", ("train", "valid", "test"), True),
+    "folder": ("folder", "Folder", ("all", "train", "valid", "test"), True),
+}
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)   # of torchvision's ImageNet weights, RGB in [0, 1]
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def names() -> list[str]:
+    """The names `load` knows."""
+    return list(_SETS)
+
+
+def _nearest(wrong: str, known) -> str:
+    near = difflib.get_close_matches(str(wrong).lower(), known, n=1, cutoff=0.5)
+    return near[0] if near else ", ".join(known)
+
+
+def check_name(name: str) -> str:
+    """Return `name` if it is a data set's, else raise ValueError naming the nearest."""
+    if name not in _SETS:
+        near = _nearest(name, _SETS)
+        raise ValueError(say(en=f"no data set is called {name!r}: try {near}", ko=f"{name!r}라는 데이터 세트는 없어요. {near}로 해 주세요."))
+    return name
+
+
+def check_split(name: str, split: str) -> str:
+    """Return `split` if the data set `name` has it, else raise ValueError naming the nearest."""
+    splits = _SETS[check_name(name)][2]
+    if split not in splits:
+        near = "valid" if split in ("val", "validation") else _nearest(split, splits)
+        raise ValueError(say(en=f"{name} has no split {split!r}: try {near}", ko=f"{name}에는 {split!r} 분할이 없어요. {near}로 해 주세요."))
+    return split
+
+
+def load(name: str, split: str, root: str | Path | None = None, **options):
+    """The split ("train", "valid" or "test") of the data set called `name`; `root` is where to look for files (see `data_root`).
+
+    Options: `size=(h, w)` everywhere; `length=` for streets. Raises ValueError for an unknown name, split or option,
+    FileNotFoundError where files are missing.
+    """
+    check_split(name, split)
+    module, kind, _, reads_files = _SETS[name]
+    build = getattr(importlib.import_module(f"segcourse.datasets.{module}"), kind)
+    if reads_files:
+        options["root"] = data_root(root)
+    return build(split, **options)
+
+
+def normalise(images: Tensor) -> Tensor:
+    """uint8 images (..., 3, H, W) -> float32 of the same shape, as ImageNet-trained networks expect them: (x / 255 - mean) / std.
+
+    Raises ValueError for other than 3 channels, TypeError for floats, which may have been normalised already.
+    """
+    if images.dtype != torch.uint8:
+        raise TypeError(say(en=f"images must be uint8, not {images.dtype}: pass them as datasets give them, before any scaling",
+                            ko=f"이미지는 uint8이어야 하는데 {images.dtype}이에요. 데이터 세트가 준 그대로 넣어 주세요."))
+    if images.ndim < 3 or images.shape[-3] != 3:
+        raise ValueError(say(en=f"images must be (..., 3, H, W), not {tuple(images.shape)}: the third dimension from the end is the colour",
+                             ko=f"이미지의 모양은 (..., 3, H, W)여야 하는데 {tuple(images.shape)}이에요. 색 채널을 끝에서 세 번째에 놓아 주세요."))
+    mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(3, 1, 1) * 255
+    std = torch.tensor(IMAGENET_STD, device=images.device).view(3, 1, 1) * 255
+    return (images.float() - mean) / std

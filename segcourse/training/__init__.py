@@ -1,1 +1,29 @@
+"""Training: `fit`, `evaluate`, `predict`, recipes, scores, checkpoints, and the experiments of the chapters.
 
+Loaded when first used, so that reading a recipe does not wait for torch.
+"""
+
+import importlib
+
+_FROM = {
+    "fit": "loop", "History": "loop", "TrainingError": "loop",
+    "evaluate": "inference", "predict": "inference",
+    "Recipe": "recipes", "Callback": "callbacks", "Progress": "callbacks", "KeepCheckpoint": "callbacks",
+    "Scores": "scores", "score": "scores",
+    "save_checkpoint": "checkpoints", "load_checkpoint": "checkpoints",
+    "cross_entropy": "losses", "median_frequency_weights": "losses",
+}
+_MODULES = ("augment", "callbacks", "checkpoints", "device", "experiments", "inference", "loop", "losses", "provenance", "recipes", "schedules", "scores")
+__all__ = [*_FROM, *_MODULES]
+
+
+def __getattr__(name):
+    if name in _FROM:
+        return getattr(importlib.import_module(f"segcourse.training.{_FROM[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"segcourse.training.{name}")
+    raise AttributeError(f"module 'segcourse.training' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,468 @@
+"""The segcourse command: thin. What it does is in `segcourse.training`, `segcourse.datasets` and the others, loaded when a command needs it.
+
+Exit status: 0 done, 1 failed while running, 2 wrong usage or input, 130 interrupted. Errors are one line on stderr; SEGCOURSE_DEBUG=1
+shows where they come from.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from segcourse.language import josa, say
+
+app = typer.Typer(name="segcourse", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                  help=say(en="Learn semantic segmentation by taking apart the papers that made it.",
+                           ko="의미론적 분할을, 그것을 만든 논문을 하나씩 뜯어보며 배워요."))
+data_app = typer.Typer(no_args_is_help=True, help=say(en="The data sets of the course.", ko="강의에서 쓰는 데이터 세트예요."))
+app.add_typer(data_app, name="data")
+
+Root = Annotated[Optional[Path], typer.Option(help=say(en="folder that holds the data set (else SEGCOURSE_DATA, else data/)",
+                                                       ko="데이터 세트가 있는 폴더(없으면 SEGCOURSE_DATA, 그다음 data/)"))]
+Device = Annotated[str, typer.Option(help=say(en="auto, cpu, cuda, cuda:1 or mps", ko="auto, cpu, cuda, cuda:1, mps"))]
+Size = Annotated[Optional[str], typer.Option(help=say(en="HEIGHTxWIDTH to bring pictures to, as 180x240", ko="이미지를 맞출 크기 높이x너비, 예를 들어 180x240"))]
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    """"180x240" -> (180, 240)."""
+    if text is None:
+        return None
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) != 2 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise ValueError(say(en=f"--size must be HEIGHTxWIDTH, as 180x240, not {text!r}", ko=f"--size는 180x240처럼 높이x너비로 써야 하는데 {text!r}이에요. 고쳐 주세요."))
+    return int(parts[0]), int(parts[1])
+
+
+def _setting(text: str) -> tuple[str, object]:
+    """"scale=[0.5,2]" -> ("scale", (0.5, 2)): one value of a recipe."""
+    from segcourse.training.recipes import FIELDS
+
+    name, equals, value = text.partition("=")
+    if not equals or name not in FIELDS:
+        raise ValueError(say(en=f"--set {text!r}: write NAME=VALUE, NAME being one of {', '.join(FIELDS)}",
+                             ko=f"--set {text!r}: 이름=값으로 쓰고, 이름은 {', '.join(FIELDS)} 가운데서 골라 주세요."))
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        parsed = None if value.lower() == "none" else value
+    return name, tuple(parsed) if isinstance(parsed, list) else parsed
+
+
+def _load(data: str, split: str, root: Path | None, size: tuple[int, int] | None, length: int | None = None):
+    from segcourse import datasets
+
+    options = {} if size is None else {"size": size}
+    if length is not None and data == "streets":
+        options["length"] = length
+    return datasets.load(data, split, root=root, **options)
+
+
+def _table(scores, palette, title: str) -> None:
+    """Per-class IoU and the means, printed on stdout in per cent."""
+    from rich.console import Console
+    from rich.table import Table
+
+    def percent(value: float) -> str:
+        return "–" if value != value else f"{100 * value:.2f}"
+
+    table = Table(title=title, title_justify="left")
+    table.add_column(say(en="class", ko="클래스"))
+    for head in (say(en="IoU %", ko="IoU %"), say(en="recall %", ko="재현율 %"), say(en="boundary IoU %", ko="경계 IoU %")):
+        table.add_column(head, justify="right")
+    for number, name in enumerate(palette.names()[:len(scores.iou)]):
+        table.add_row(name, percent(scores.iou[number].item()), percent(scores.accuracy[number].item()),
+                      percent(scores.boundary_iou_per_class[number].item()))
+    table.add_section()
+    table.add_row(say(en="mean", ko="평균"), percent(scores.miou), percent(scores.mean_accuracy), percent(scores.boundary_iou))
+    console = Console(width=None if sys.stdout.isatty() else 100)
+    console.print(table)
+    console.print(say(en=f"mIoU {percent(scores.miou)} · pixel accuracy {percent(scores.pixel_accuracy)} · "
+                         f"frequency weighted IoU {percent(scores.frequency_weighted_iou)}",
+                      ko=f"mIoU {percent(scores.miou)} · 픽셀 정확도 {percent(scores.pixel_accuracy)} · "
+                         f"빈도 가중 IoU {percent(scores.frequency_weighted_iou)}"), highlight=False)
+
+
+def _claim_folder(out: Path, overwrite: bool) -> Path:
+    if (out / "checkpoint.safetensors").exists() and not overwrite:
+        raise ValueError(say(en=f"{out} already holds a run: name another folder with --out, or give --overwrite",
+                             ko=f"{out} 폴더에 이미 학습 결과가 있어요. --out으로 다른 폴더를 고르거나 --overwrite를 붙여 주세요."))
+    return out
+
+
+@app.command(help=say(en="Train a network and print its scores on the validation split.", ko="네트워크를 학습하고 검증 분할의 점수를 보여 줘요."))
+def train(
+    name: Annotated[str, typer.Argument(help=say(en="fcn32s, fcn16s, fcn8s or fcn_alexnet", ko="fcn32s, fcn16s, fcn8s, fcn_alexnet"))],
+    data: Annotated[str, typer.Option(help="camvid | streets | folder")] = "streets",
+    root: Root = None,
+    recipe: Annotated[str, typer.Option(help=say(en="paper: as published; ours: with the differences `recipes.changes` lists",
+                                                 ko="paper: 논문 그대로, ours: 저희가 바꾼 조건"))] = "ours",
+    width: Annotated[float, typer.Option(help=say(en="share of the paper's channels, as 0.125", ko="논문의 채널 수에 곱할 배율, 예를 들어 0.125"))] = 1.0,
+    padding: Annotated[str, typer.Option(help=say(en="100 (the paper's) or same (for small pictures)", ko="100(논문) 또는 same(작은 이미지)"))] = "100",
+    batch_norm: Annotated[bool, typer.Option(help=say(en="batch normalisation after each convolution", ko="합성곱마다 배치 정규화"))] = False,
+    dropout: Annotated[float, typer.Option(help=say(en="of fc6 and fc7", ko="fc6과 fc7의 드롭아웃"))] = 0.5,
+    steps: Annotated[Optional[int], typer.Option(help=say(en="optimiser steps", ko="학습 스텝 수"))] = None,
+    epochs: Annotated[Optional[float], typer.Option(help=say(en="passes over the training split, instead of --steps", ko="--steps 대신 학습 분할을 도는 횟수"))] = None,
+    batch_size: Annotated[Optional[int], typer.Option(help=say(en="pictures a step", ko="한 스텝의 이미지 수"))] = None,
+    lr: Annotated[Optional[float], typer.Option(help=say(en="learning rate", ko="학습률"))] = None,
+    set_: Annotated[Optional[list[str]], typer.Option("--set", help=say(en="any value of the recipe, as --set schedule=cosine; repeatable",
+                                                                       ko="학습 조건의 값, 예를 들어 --set schedule=cosine, 여러 번 가능"))] = None,
+    seed: Annotated[int, typer.Option(help=say(en="of weights, batches and dropout", ko="가중치, 배치, 드롭아웃의 시드"))] = 0,
+    device: Device = "auto",
+    size: Size = None,
+    length: Annotated[Optional[int], typer.Option(help=say(en="training pictures of streets", ko="streets의 학습 이미지 수"))] = None,
+    backbone: Annotated[Optional[Path], typer.Option(help=say(en="VGG16 weights (torchvision's names), convolutions alone or all",
+                                                              ko="VGG16 가중치(torchvision 이름), 합성곱만 있어도 돼요"))] = None,
+    init: Annotated[Optional[Path], typer.Option(help=say(en="checkpoint to take weights from, as 32s for 16s", ko="가중치를 가져올 체크포인트, 16s에는 32s"))] = None,
+    out: Annotated[Optional[Path], typer.Option(help=say(en="folder of checkpoint and scores", ko="체크포인트와 점수를 둘 폴더"))] = None,
+    overwrite: Annotated[bool, typer.Option(help=say(en="replace the run in --out", ko="--out에 있던 결과를 바꿔요"))] = False,
+    json_: Annotated[Optional[Path], typer.Option("--json", help=say(en="file to write the result to as well", ko="결과를 함께 적을 파일"))] = None,
+    test: Annotated[bool, typer.Option(help=say(en="score the test split too, once, at the end", ko="끝에 시험 분할도 한 번 재요"))] = False,
+) -> None:
+    import dataclasses
+
+    from segcourse.training import recipes
+
+    chosen = recipes.get(name, data=data, kind=recipe) if name in recipes.names() else recipes.Recipe()
+    changed = dict(_setting(text) for text in set_ or [])
+    changed |= {key: value for key, value in (("steps", steps), ("batch_size", batch_size), ("lr", lr)) if value is not None}
+    chosen = dataclasses.replace(chosen, seed=seed, **changed)
+    wanted = _size(size)
+
+    import torch
+
+    from segcourse import datasets, models
+    from segcourse.training import KeepCheckpoint, Progress, checkpoints, evaluate, fit, provenance
+    from segcourse.training import device as devices
+
+    datasets.check_name(data)
+    place = devices.choose(device)
+    out = _claim_folder(out or Path("runs") / f"{name}-{data}-seed{seed}", overwrite)
+    options = {"width": width, "padding": padding if padding == "same" else _integer("--padding", padding), "dropout": dropout, "batch_norm": batch_norm}
+    splits = {split: _load(data, split, root, wanted, length if split == "train" else None)
+              for split in ("train", "valid", *(("test",) if test else ()))}
+    options = {"num_classes": splits["train"].num_classes} | options
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = models.create(name, **options)
+    source = None
+    if init is not None:
+        checkpoints.copy_weights(init, model)
+        source = {"init": init.name}
+    if backbone is not None:
+        model.load_vgg16(checkpoints.read_weights(backbone))
+        source = (source or {}) | {"backbone": backbone.name, "sha256": checkpoints.digest(backbone)}
+    if epochs is not None:
+        chosen = dataclasses.replace(chosen, steps=max(1, round(epochs * len(splits["train"]) / chosen.batch_size)))
+
+    height, breadth = splits["train"][0][0].shape[1:]
+    meta = {"model": name, "options": options, "classes": list(splits["train"].classes), "palette": data, "recipe": chosen.as_dict(),
+            "recipe_kind": recipe, "data": {"name": data, "size": [int(height), int(breadth)], "resized": wanted is not None,
+                                            "train_images": len(splits["train"])},
+            "pretrained": source, "commit": provenance.commit(), "versions": provenance.versions()}
+    keep = KeepCheckpoint(out / "checkpoint.safetensors", meta)
+    progress = Progress()
+    try:
+        history = fit(model, splits["train"], splits["valid"], chosen, callbacks=(progress, keep), device=place)
+    except KeyboardInterrupt:
+        progress.close()
+        at = say(en=f"the checkpoint of step {keep.step} stays in {keep.path}", ko=f"{keep.step}번째 스텝의 체크포인트가 {keep.path}에 있어요") \
+            if keep.step else say(en="no checkpoint had been written yet", ko="아직 저장한 체크포인트는 없어요")
+        raise _Interrupted(say(en=f"stopped by Ctrl-C: {at}", ko=f"Ctrl-C로 멈췄어요. {at}.")) from None
+    finally:
+        progress.close()
+
+    results = {"valid": history.scores[-1][1]}
+    if test:
+        results["test"] = evaluate(model, splits["test"])
+    report = {"command": provenance.command(), **meta, "device": history.device, "precision": history.precision,
+              "parameters": sum(parameter.numel() for parameter in model.parameters()), "seconds": round(history.seconds, 2),
+              "images_per_second": round(history.images_per_second, 2), "peak_memory_bytes": history.peak_memory,
+              "validation": [{"step": step, "miou": scores.miou, "pixel_accuracy": scores.pixel_accuracy} for step, scores in history.scores],
+              **{split: scores.as_dict() for split, scores in results.items()}}
+    for path in [out / "scores.json", *([json_] if json_ else [])]:
+        checkpoints.write_json(path, report)
+    for split, scores in results.items():
+        _table(scores, splits["train"].palette, f"{name} · {data} · {split}")
+    print(say(en=f"{history.seconds:.0f} s on {history.device}, {history.images_per_second:.1f} images/s; checkpoint and scores in {out}",
+              ko=f"{history.device}에서 {history.seconds:.0f}초, 1초에 이미지 {history.images_per_second:.1f}장. 체크포인트와 점수는 {out}에 있어요."))
+
+
+def _integer(option: str, text: str) -> int:
+    if not text.isdigit():
+        raise ValueError(say(en=f"{option} must be a whole number or same, not {text!r}", ko=f"{josa(option, '은/는')} 정수나 same이어야 하는데 {text!r}이에요. 고쳐 주세요."))
+    return int(text)
+
+
+@app.command(help=say(en="Score a checkpoint; the numbers are those `train` printed.", ko="체크포인트의 점수를 다시 재요. `train`이 보여 준 값과 같아요."))
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument()],
+    data: Annotated[Optional[str], typer.Option(help=say(en="the checkpoint's own, unless named", ko="말하지 않으면 체크포인트에 적힌 것"))] = None,
+    root: Root = None,
+    split: Annotated[str, typer.Option(help="train | valid | test")] = "valid",
+    size: Size = None,
+    device: Device = "auto",
+    json_: Annotated[Optional[Path], typer.Option("--json", help=say(en="file to write the scores to", ko="점수를 적을 파일"))] = None,
+) -> None:
+    from segcourse.training import checkpoints, provenance
+    from segcourse.training import device as devices
+    from segcourse.training import evaluate as score
+
+    place = devices.choose(device)
+    model, meta = checkpoints.load_checkpoint(checkpoint)
+    about = meta.get("data") or {}
+    data = data or about.get("name", "streets")
+    wanted = _size(size) or (tuple(about["size"]) if about.get("resized") and data == about.get("name") else None)
+    dataset = _load(data, split, root, wanted)
+    scores = score(model, dataset, device=place)
+    _table(scores, dataset.palette, f"{meta['model']} · {data} · {split}")
+    if json_ is not None:
+        checkpoints.write_json(json_, {"command": provenance.command(), "checkpoint": checkpoint.name, "data": data, "split": split,
+                                       "device": devices.describe(place), "commit": provenance.commit(), **scores.as_dict()})
+
+
+@app.command(help=say(en="Label photos: writes NAME-labels.png and NAME-overlay.png.", ko="사진에 레이블을 붙여 NAME-labels.png와 NAME-overlay.png를 만들어요."))
+def predict(
+    checkpoint: Annotated[Path, typer.Argument()],
+    photos: Annotated[list[Path], typer.Argument(help=say(en="pictures, or folders of pictures", ko="이미지 또는 이미지 폴더"))],
+    out: Annotated[Path, typer.Option(help=say(en="folder to write to", ko="결과를 둘 폴더"))] = Path("predictions"),
+    device: Device = "auto",
+    short_side: Annotated[Optional[int], typer.Option(help=say(en="pixels of the shorter side the network sees; 0 for the photo's own "
+                                                                  "(default: as it was trained)",
+                                                               ko="네트워크가 볼 짧은 변의 픽셀 수, 0이면 사진 그대로(기본: 학습할 때의 크기)"))] = None,
+) -> None:
+    from PIL import Image
+    from rich.console import Console
+
+    from segcourse import datasets
+    from segcourse.datasets import palettes, pictures
+    from segcourse.training import checkpoints
+    from segcourse.training import device as devices
+    from segcourse.training import predict as label_of
+
+    place = devices.choose(device)
+    files = []
+    for photo in photos:
+        inside = pictures.picture_files(photo) if photo.is_dir() else [photo]
+        if not inside:
+            raise FileNotFoundError(say(en=f"the folder {photo} holds no pictures: name photos or a folder of PNG or JPEG files",
+                                        ko=f"{photo} 폴더에 이미지가 없어요. 사진이나 PNG, JPEG가 있는 폴더를 알려 주세요."))
+        files.extend(inside)
+    opened = [(path, *pictures.read_photo(path)) for path in files]     # all are read before any is written
+    model, meta = checkpoints.load_checkpoint(checkpoint)
+    model.to(place)
+    if short_side is None:
+        short_side = min((meta.get("data") or {}).get("size") or [0])
+    palette = palettes.CAMVID
+    if meta["options"]["num_classes"] != len(palette.names_en):
+        raise ValueError(say(en=f"{checkpoint} has {meta['options']['num_classes']} classes and the palette {len(palette.names_en)}: use a checkpoint trained on "
+                                f"{' or '.join(datasets.names())}",
+                             ko=f"{checkpoint}의 클래스는 {meta['options']['num_classes']}개인데 팔레트는 {len(palette.names_en)}개예요. "
+                                f"{', '.join(datasets.names())}로 학습한 체크포인트를 써 주세요."))
+    console = Console(highlight=False)
+    taken: set[str] = set()
+    for path, picture, note in opened:
+        label = label_of(model, picture, short_side=short_side).numpy()
+        stem = path.stem
+        for number in range(2, len(opened) + 2):
+            if stem not in taken:
+                break
+            stem = f"{path.stem}-{number}"
+        taken.add(stem)
+        coloured = Image.fromarray(label, mode=None).convert("L")
+        coloured.putpalette(palette.colours.astype("uint8").tobytes())       # values stay class numbers, a viewer shows the colours
+        photo = Image.fromarray(picture.permute(1, 2, 0).numpy())
+        overlay = Image.blend(photo, coloured.convert("RGB"), 0.55)
+        for image, kind in ((coloured, "labels"), (overlay, "overlay")):
+            checkpoints.write_atomically(out / f"{stem}-{kind}.png", lambda part, image=image: image.save(part, format="PNG"))
+        if note:
+            console.print(note)
+        shares = [(float((label == number).mean()), number) for number in range(len(palette.names()))]
+        words = "  ".join(f"[rgb({','.join(str(int(part)) for part in palette.colours[number])})]■[/] {palette.name(number)} {100 * share:.0f} %"
+                          for share, number in sorted(shares, reverse=True) if share >= 0.005)
+        console.print(f"{out / (stem + '-labels.png')}  {out / (stem + '-overlay.png')}\n  {words}")
+
+
+@app.command(help=say(en="Run a chapter's comparison and write segcourse/results: `segcourse bench chapter 01`.",
+                      ko="장의 비교 실험을 돌려 segcourse/results에 적어요: `segcourse bench chapter 01`."))
+def bench(
+    what: Annotated[str, typer.Argument(help="chapter")],
+    number: Annotated[str, typer.Argument(help="01")],
+    seeds: Annotated[Optional[str], typer.Option(help=say(en="comma separated, for a trial; writes nothing", ko="쉼표로 나눈 시드, 시험용이라 저장하지 않아요"))] = None,
+    steps: Annotated[Optional[int], typer.Option(help=say(en="for a trial; writes nothing", ko="시험용 스텝 수, 저장하지 않아요"))] = None,
+) -> None:
+    if what != "chapter":
+        raise ValueError(say(en=f"bench {what!r} is not known: try `segcourse bench chapter 01`", ko=f"bench {what!r}는 없어요. `segcourse bench chapter 01`로 해 주세요."))
+    from segcourse.training import experiments
+
+    experiment = experiments.get(number)
+    trial = seeds is not None or steps is not None
+    path = experiment.bench(seeds=[int(part) for part in seeds.split(",")] if seeds else None, steps=steps, write=not trial, report=print)
+    if path is not None:
+        print(say(en=f"written: {path}", ko=f"{path} 파일에 적었어요."))
+
+
+@app.command(help=say(en="Open JupyterLab on the chapters.", ko="JupyterLab으로 강의를 열어요."))
+def lab(
+    browser: Annotated[bool, typer.Option(help=say(en="open a browser; without one the address is printed", ko="브라우저를 열어요. 열지 않으면 주소를 보여 줘요"))] = True,
+    port: Annotated[int, typer.Option()] = 8888,
+) -> None:
+    import importlib.util
+    import subprocess
+
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise ValueError(say(en="JupyterLab is not installed: pip install \"segcourse[lab]\"", ko="JupyterLab이 없어요. pip install \"segcourse[lab]\"로 설치해 주세요."))
+    folder = _chapters()
+    headless = sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"]
+    if headless or not browser:
+        command.append("--no-browser")
+        print(say(en="open the address that JupyterLab prints below, token and all", ko="아래에 JupyterLab이 보여 주는 주소를 토큰까지 그대로 열어 주세요."), flush=True)
+    raise typer.Exit(subprocess.call(command))
+
+
+def _chapters() -> Path:
+    """The chapters a reader works in: notebooks/ of a checkout, else a copy of the package's in ./segcourse-notebooks, nothing overwritten."""
+    import shutil
+    from importlib import resources
+
+    from segcourse.datasets.root import checkout
+
+    here = checkout()
+    if here is not None:
+        return here / "notebooks"
+    target, copied, kept = Path.cwd() / "segcourse-notebooks", 0, 0
+    with resources.as_file(resources.files("segcourse") / "notebooks") as shipped:
+        if not shipped.is_dir():
+            raise FileNotFoundError(say(en=f"this installation holds no chapters ({shipped}): install segcourse again",
+                                        ko=f"설치된 패키지에 강의가 없어요({shipped}). segcourse를 다시 설치해 주세요."))
+        for path in sorted(part for part in shipped.rglob("*") if part.is_file()):
+            place = target / path.relative_to(shipped)
+            if place.exists():
+                kept += 1
+                continue
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+            copied += 1
+    print(say(en=f"chapters in {target}: {copied} copied, {kept} of yours left as they are", ko=f"{target}: {copied}개를 복사했고 이미 있던 {kept}개는 그대로 뒀어요."), flush=True)
+    return target
+
+
+@app.command(help=say(en="Build the chapters from their source (for authors).", ko="원본에서 강의 노트북을 만들어요(저자용)."))
+def notebooks(
+    chapters: Annotated[Optional[list[str]], typer.Argument(help=say(en="as 01_fcn; all, unless named", ko="01_fcn처럼 고르거나 비우면 전부"))] = None,
+    language: Annotated[Optional[list[str]], typer.Option(help="en | ko")] = None,
+    force: Annotated[bool, typer.Option(help=say(en="build also what is up to date", ko="최신인 것도 다시 만들어요"))] = False,
+    check: Annotated[bool, typer.Option(help=say(en="build nothing; fail if anything is out of date", ko="만들지 않고, 오래된 것이 있으면 실패해요"))] = False,
+) -> None:
+    from segcourse.authoring import build
+
+    if check:
+        stale = build.stale()
+        for path in stale:
+            print(path)
+        raise typer.Exit(1 if stale else 0)
+    for path in build.build_all(chapters or None, language or None, force):
+        print(path)
+
+
+@app.command(help=say(en="Show versions, device and data: what a bug report should say.", ko="버전, 장치, 데이터를 보여 줘요. 문제를 알릴 때 함께 보내 주세요."))
+def doctor() -> None:
+    import platform
+
+    import segcourse
+    from segcourse.datasets.root import checkout, data_root
+    from segcourse.training import provenance
+
+    def line(head: str, text: object) -> None:
+        print(f"{head:<22}{text}")
+
+    line("segcourse", f"{segcourse.__version__} ({provenance.commit()})")
+    line("Python", f"{platform.python_version()} {sys.executable}")
+    line(say(en="system", ko="시스템"), platform.platform())
+    absent = []
+    for name, needed in (("torch", True), ("torchvision", True), ("lightning", True), ("safetensors", True), ("numpy", True), ("pillow", True),
+                         ("matplotlib", False), ("ipywidgets", False), ("anywidget", False), ("scikit-image", False), ("pooch", False), ("jupyterlab", False)):
+        found = provenance.version(name)
+        line(name, found or say(en="not installed", ko="설치되지 않음"))
+        if needed and not found:
+            absent.append(name)
+    if "torch" not in absent:
+        import torch
+
+        from segcourse.training import device as devices
+        line(say(en="device", ko="장치"), f"{devices.choose()} ({devices.describe(devices.choose())})")
+        line("CUDA", torch.version.cuda or say(en="PyTorch was built without it", ko="CUDA 없이 만든 PyTorch"))
+    line(say(en="checkout", ko="저장소"), checkout() or say(en="none: an installed package", ko="없음(설치된 패키지)"))
+    line(say(en="data folder", ko="데이터 폴더"), data_root())
+    _list_data(None)
+    if absent:
+        raise RuntimeError(say(en=f"{', '.join(absent)} is missing: pip install segcourse", ko=f"{', '.join(absent)} 패키지가 없어요. pip install segcourse로 설치해 주세요."))
+
+
+def _list_data(root: Path | None) -> None:
+    from segcourse.datasets import camvid
+    from segcourse.datasets.root import data_root
+
+    print(f"{'streets':<22}" + say(en="drawn by the package, always there", ko="패키지가 그려요. 언제나 있어요"))
+    place = camvid.locate(root)
+    if place is None:
+        print(f"{'camvid':<22}" + say(en=f"not in {data_root(root)}: `git clone --depth 1 {camvid.HOME}` there",
+                                      ko=f"{data_root(root)}에 없어요. 그 폴더에서 `git clone --depth 1 {camvid.HOME}`로 받아 주세요."))
+        return
+    counts = {split: len(list((place / folder).glob("*.png"))) for split, folder in camvid.FOLDERS.items()}
+    words = ", ".join(f"{split} {count}/{camvid.COUNTS[split]}" for split, count in counts.items())
+    whole = counts == camvid.COUNTS
+    print(f"{'camvid':<22}{place}: {words}" + ("" if whole else say(en=" (incomplete)", ko=" (빠진 것이 있어요)")))
+
+
+@data_app.command("list", help=say(en="Say which data sets are there, and how to bring the others.", ko="어떤 데이터 세트가 있는지, 없는 것은 어떻게 받는지 보여 줘요."))
+def data_list(root: Root = None) -> None:
+    _list_data(root)
+
+
+class _Interrupted(Exception):
+    """Ctrl-C, with what to tell the reader."""
+
+
+def _fail(message: object, status: int) -> int:
+    print(f"segcourse: {' '.join(str(message).split())}", file=sys.stderr)
+    return status
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit status; what a reader can cause becomes one line on stderr."""
+    usage_error = typer.BadParameter.__mro__[2]       # click's own base class of usage errors, wherever typer keeps it
+    try:
+        status = app(args=arguments, prog_name="segcourse", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except _Interrupted as stop:
+        return _fail(stop, 130)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail(say(en="stopped by Ctrl-C", ko="Ctrl-C로 멈췄어요"), 130)
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        if os.environ.get("SEGCOURSE_DEBUG"):
+            raise
+        if isinstance(error, usage_error):
+            if type(error).__name__ == "NoArgsIsHelpError":
+                print(error.format_message())
+                return 2
+            return _fail(error.format_message(), 2)
+        if isinstance(error, KeyError) and error.args:
+            return _fail(error.args[0], 2)
+        if isinstance(error, (ValueError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, TypeError)):
+            return _fail(error, 2)
+        return _fail(error if str(error) else type(error).__name__, 1)
+
+
+def main() -> None:
+    """The segcourse command."""
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

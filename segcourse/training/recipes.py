@@ -1,0 +1,155 @@
+"""Recipes: how each network is trained, as its paper says and as we do it, every difference with its reason.
+
+A recipe is plain data; `dataclasses.replace(recipe, steps=500)` changes it. `recipes.get("fcn8s", data="camvid", kind="ours")`.
+"""
+
+import difflib
+from dataclasses import asdict, dataclass, fields, replace
+
+from segcourse.language import josa, say
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to train. Learning rates belong to `loss_reduction`: a rate for a sum over pixels is useless for a mean, and the reverse."""
+
+    steps: int = 1000                       # optimiser steps
+    batch_size: int = 8
+    optimizer: str = "sgd"                  # sgd | adamw
+    lr: float = 0.01
+    momentum: float = 0.9                   # of sgd; the first beta of adamw
+    weight_decay: float = 5e-4
+    bias_lr: float = 1.0                    # factor on the biases' rate; Caffe's recipes double it
+    decay_bias: bool = False                # whether biases and norms decay too
+    trunk_lr: float = 1.0                   # factor on the rate of the layers a backbone file fills
+    schedule: str = "constant"              # constant | poly | cosine | one_cycle
+    warmup: int = 0                         # steps of linear warm-up
+    clip: float = 0.0                       # largest norm of all gradients together; 0 for no limit
+    loss_reduction: str = "mean"            # mean | sum over the pixels that are not void
+    class_weights: str | None = None        # None | "median_frequency"
+    class_weight_power: float = 1.0         # 1 the plain weights, 0.5 their square root
+    flip: bool = False                      # mirror left and right, half of the time
+    scale: tuple[float, float] | None = None    # resize by a factor drawn from this range (evenly on a log scale)
+    crop: tuple[int, int] | None = None     # (h, w) cut from the picture; None keeps its size
+    colour: float = 0.0                     # jitter of brightness and contrast: 0.2 is up to 20 %
+    precision: str = "auto"                 # auto | float32 | bfloat16 | float16; auto is 16 bits where the device has them
+    evaluate_every: int = 0                 # steps between looks at the validation split; 0 is only at the end
+    seed: int = 0
+
+    def __post_init__(self):
+        for name, smallest in (("steps", 1), ("batch_size", 1), ("lr", 0), ("warmup", 0), ("evaluate_every", 0), ("weight_decay", 0)):
+            value = getattr(self, name)
+            if value < smallest:
+                raise ValueError(say(en=f"{name} must be at least {smallest}, got {value}",
+                                     ko=f"{josa(name, '은/는')} {smallest} 이상이어야 하는데 {value}이에요. 고쳐 주세요."))
+        for name, known in (("optimizer", ("sgd", "adamw")), ("loss_reduction", ("mean", "sum")), ("class_weights", (None, "median_frequency")),
+                            ("precision", ("auto", "float32", "bfloat16", "float16"))):
+            value = getattr(self, name)
+            if value not in known:
+                choices = ", ".join(str(choice) for choice in known)
+                raise ValueError(say(en=f"{name} must be one of {choices}, got {value!r}",
+                                     ko=f"{josa(name, '은/는')} {choices} 가운데 하나여야 하는데 {value!r}이에요. 고쳐 주세요."))
+
+    def as_dict(self) -> dict:
+        """The recipe as plain JSON values."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Recipe":
+        """The recipe `as_dict` wrote. Unknown names raise TypeError."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+@dataclass(frozen=True)
+class Change:
+    """One place where our recipe differs from the paper's, and why, in both languages."""
+
+    name: str
+    ours: object
+    en: str
+    ko: str
+
+    def why(self) -> str:
+        """The reason in the language in force."""
+        return say(en=self.en, ko=self.ko)
+
+
+def _vgg_paper(lr: float) -> Recipe:
+    """Section 4.3 of the FCN paper for VGG16: 20 images a step, one rate throughout, biases at twice the rate. The paper trains at least
+    175 epochs; on CamVid's 367 images that is 3212 steps. It prints the weight decay as "5^-4 or 2^-4", read as 5e-4."""
+    return Recipe(steps=3212, batch_size=20, optimizer="sgd", lr=lr, momentum=0.9, weight_decay=5e-4, bias_lr=2.0, decay_bias=False,
+                  schedule="constant", precision="float32")
+
+
+# The paper trains 32s first, 16s from 32s, 8s from 16s (`--init`), each stage at a hundredth of the rate before (section 4.2). It gives
+# no recipe for CamVid; this is its recipe for PASCAL VOC, used on CamVid.
+_PAPER = {"fcn32s": _vgg_paper(1e-4), "fcn16s": _vgg_paper(1e-6), "fcn8s": _vgg_paper(1e-8), "fcn_alexnet": replace(_vgg_paper(1e-4), lr=1e-3)}
+
+_CAMVID = (
+    Change("steps", 4000, en="109 epochs of 16 images: with a falling rate, more steps gain nothing on the validation split",
+           ko="이미지 16장씩 약 174에폭이에요. 학습률을 낮춰 가면 더 길게 돌려도 검증 분할에서 나아지지 않아요."),
+    Change("batch_size", 8, en="fits a 16 GB card with the pad of 100 pixels", ko="100픽셀 패딩을 두고도 16 GB 그래픽 카드에 들어가요."),
+    Change("lr", 0.01, en="one stage from VGG16's convolutions replaces three stages, and fc6 and fc7 start from nothing: 1e-8 would not move them",
+           ko="세 단계 대신 VGG16의 합성곱에서 바로 한 번에 학습해요. fc6과 fc7은 처음부터 배우니까 1e-8로는 움직이지 않아요."),
+    Change("schedule", "poly", en="a rate that falls to nothing needs no choice of when to stop (DeepLab v2 measured what it gains)",
+           ko="학습률이 0까지 내려가면 언제 멈출지 고르지 않아도 돼요(DeepLab v2가 그 이득을 쟀어요)."),
+    Change("warmup", 200, en="fc6's new weights would otherwise shake the trained trunk in the first steps",
+           ko="처음 몇 스텝 동안 fc6의 새 가중치가 학습된 몸통을 흔들지 않게 해요."),
+    Change("clip", 5.0, en="bounds the same first steps", ko="같은 까닭으로 처음 스텝의 크기를 묶어요."),
+    Change("bias_lr", 1.0, en="a habit of Caffe's that no measurement of ours supports", ko="Caffe의 습관인데, 저희 측정에서는 이득이 없었어요."),
+    Change("class_weights", "median_frequency", en="poles and pedestrians are 1 % of CamVid's pixels; three quarters of VOC are background and "
+           "the paper did without", ko="CamVid에서 기둥과 보행자는 픽셀의 1 %예요. 배경이 3/4인 VOC에서 논문은 가중치 없이 학습했어요."),
+    Change("class_weight_power", 0.5, en="the full weights raise mean accuracy but cost IoU: rare classes then swallow their neighbours",
+           ko="가중치를 그대로 쓰면 평균 정확도는 오르지만 IoU가 떨어져요. 드문 클래스가 이웃을 삼키거든요."),
+    Change("flip", True, en="367 images are few", ko="이미지가 367장뿐이니까요."),
+    Change("scale", (0.5, 2.0), en="cars come near and far; the test films are other films", ko="자동차는 가까이도 멀리도 있고, 시험용 영상은 다른 영상이에요."),
+    Change("colour", 0.2, en="one of the films was shot at dusk", ko="영상 하나는 해 질 녘에 찍었어요."),
+    Change("precision", "auto", en="bfloat16 is three times as fast and changes the scores by less than a seed does",
+           ko="bfloat16은 훨씬 빠르고, 점수 차이는 시드를 바꿀 때보다 작아요."),
+)
+
+# Narrow networks from scratch on drawn scenes: chapter 01's live training, about 40 s on two cores.
+_STREETS = (
+    Change("steps", 300, en="what 40 seconds on two cores allow", ko="코어 2개로 40초 안에 끝나는 만큼이에요."),
+    Change("batch_size", 8, en="more, noisier steps learn faster from nothing than few steps of 20", ko="처음부터 배울 때는 20장씩 적게보다 8장씩 자주가 빨라요."),
+    Change("optimizer", "adamw", en="training from nothing in a minute needs a rate per weight", ko="1분 안에 처음부터 배우려면 가중치마다 학습률이 따로 필요해요."),
+    Change("lr", 3e-3, en="chosen on the validation split, for adamw", ko="adamw에 맞춰 검증 분할에서 골랐어요."),
+    Change("weight_decay", 1e-4, en="the scenes never repeat, so there is little to overfit", ko="장면이 되풀이되지 않아서 과적합할 일이 적어요."),
+    Change("schedule", "one_cycle", en="fewest steps to a settled network", ko="가장 적은 스텝으로 자리를 잡아요."),
+    Change("bias_lr", 1.0, en="adamw sets each weight's rate itself", ko="adamw가 가중치마다 학습률을 정해요."),
+    Change("class_weights", "median_frequency", en="a pole covers 1 % of a street", ko="기둥은 거리의 1 %예요."),
+    Change("class_weight_power", 0.5, en="as on CamVid", ko="CamVid에서와 같아요."),
+    Change("flip", True, en="a street seen in a mirror is a street", ko="거울에 비친 거리도 거리니까요."),
+    Change("precision", "auto", en="float32 on a processor, 16 bits where a device has them", ko="프로세서에서는 float32, 장치가 되면 16비트예요."),
+)
+
+_OURS = {
+    "camvid": {name: _CAMVID for name in _PAPER},
+    "streets": {name: _STREETS for name in _PAPER},
+}
+
+
+def names() -> list[str]:
+    """The networks that have a recipe."""
+    return list(_PAPER)
+
+
+def get(name: str, *, data: str = "camvid", kind: str = "ours") -> Recipe:
+    """The recipe of the network called `name` on `data`: `kind` "paper" or "ours". Raises ValueError naming the nearest for an unknown one."""
+    if name not in _PAPER:
+        near = (difflib.get_close_matches(name, _PAPER, n=1, cutoff=0.4) or [", ".join(_PAPER)])[0]
+        raise ValueError(say(en=f"there is no recipe for {name!r}: try {near}", ko=f"{name!r}의 학습 조건이 없어요. {near}로 해 주세요."))
+    if kind not in ("paper", "ours"):
+        raise ValueError(say(en=f"no recipe is called {kind!r}: try paper or ours", ko=f"{kind!r}라는 학습 조건은 없어요. paper나 ours로 해 주세요."))
+    if kind == "paper":
+        return _PAPER[name]
+    return replace(_PAPER[name], **{change.name: change.ours for change in _OURS.get(data, _OURS["camvid"])[name]})
+
+
+def changes(name: str, *, data: str = "camvid") -> list[tuple[str, object, object, str]]:
+    """Where ours differs: (name of the value, the paper's, ours, why), in the language in force."""
+    paper = get(name, data=data, kind="paper")
+    return [(change.name, getattr(paper, change.name), change.ours, change.why()) for change in _OURS.get(data, _OURS["camvid"])[name]]
+
+
+FIELDS = tuple(field.name for field in fields(Recipe))
