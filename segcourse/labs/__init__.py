@@ -26,7 +26,7 @@ def transposed_conv(**state):
 
 
 def no_inverse(**state):
-    """Three lights over convolution and pooling and what is called their inverse. Fields: column, x, kernel, stride, pool, cell."""
+    """Three lights over convolution and pooling and what is called their inverse. Fields: x, kernel, stride, seed."""
     return _LABS["no_inverse"](**state)
 
 
