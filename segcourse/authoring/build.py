@@ -69,8 +69,8 @@ class Page(NamedTuple):
         return self.notebook.metadata.segcourse.source_sha256
 
 
-def make_notebook(chapter: Chapter, language: str) -> Page:
-    """A chapter in one language, not run yet. Raises SourceError where the code cannot be resolved."""
+def make_notebook(chapter: Chapter, language: str, *, draft: bool = False) -> Page:
+    """A chapter in one language, not run yet. Raises SourceError where code cannot be resolved; a draft keeps it as the source has it."""
     cells, lines, problems = [], [], []
     for cell in chapter.cells:
         if cell.language not in (None, language):
@@ -80,10 +80,12 @@ def make_notebook(chapter: Chapter, language: str) -> Page:
             lines.append(cell.line)
         except localise.CodeError as error:
             problems.append(chapter.problem(cell.line + error.line - 1, str(error)))
+            cells.append(new_code_cell(cell.text))
+            lines.append(cell.line)
         if len(cells) == 1:
             cells.append(new_code_cell(repository.install_cell(language), metadata={"tags": ["setup"]}))
             lines.append(cell.line)
-    if problems:
+    if problems and not draft:
         raise SourceError(problems)
     for position, cell in enumerate(cells):
         cell.id = f"{chapter.name[:2]}-{position:03d}"
@@ -113,8 +115,8 @@ def _code(cell: Cell, language: str) -> nbformat.NotebookNode:
 
         try:
             text = exercises.get(stubs[0]).stub(language).strip("\n")
-        except (KeyError, ValueError) as error:
-            raise localise.CodeError(0, f"there is no exercise {stubs[0]!r} to take the stub from: {error}") from error
+        except (AttributeError, KeyError, ValueError) as error:
+            raise localise.CodeError(0, f"there is no exercise {stubs[0]!r} to take the stub from ({error}): correct the tag, or write the exercise") from error
     else:
         text = localise.resolve(cell.text, language)
     return new_code_cell(text, metadata={"tags": list(cell.tags)} if cell.tags else {})
@@ -310,7 +312,7 @@ def build_all(chapters: Iterable[str] | None = None, languages: Iterable[str] | 
     for path in sources(root, chapters):
         try:
             chapter = read_chapter(path, root)
-            pages = {language: make_notebook(chapter, language) for language in languages}
+            pages = {language: make_notebook(chapter, language, draft=draft) for language in languages}
             faults = _told(check.problems(chapter, root), say, draft)
         except SourceError as error:
             refused += error.problems
@@ -345,7 +347,7 @@ def _build_one(page, chapter: Chapter, language: str, target: Path, *, root: Pat
     if run:
         say(f"{chapter.name} ({language}): running {sum(cell.cell_type == 'code' for cell in page.notebook.cells)} cells ...")
         execute(page, chapter, root / "notebooks" / language, quick=quick, draft=draft, report=_live_counter())
-    problems = clean(page, chapter, root)
+    problems = clean(page, chapter, root) if run else []
     nbformat.validate(page.notebook)
     text = nbformat.writes(page.notebook).rstrip("\n") + "\n"
     size = len(text.encode())
@@ -423,13 +425,23 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _check(root: Path, chapters: list[str] | None, languages: list[str] | None) -> int:
-    wrong = [problem for path in sources(root, chapters) for problem in check.problems(read_chapter(path, root), root)]
-    behind = stale(chapters, languages, root=root)
-    for problem in wrong:
+    wrong = []
+    for path in sources(root, chapters):
+        try:
+            chapter = read_chapter(path, root)
+            wrong += check.problems(chapter, root)
+            for language in languages or LANGUAGES:
+                make_notebook(chapter, language)
+        except SourceError as error:
+            wrong += error.problems
+    for problem in sorted(set(wrong)):
         print(problem)
+    if any(not problem.warning for problem in wrong):
+        return 1
+    behind = stale(chapters, languages, root=root)
     for name, language, reason in behind:
         print(f"notebooks/{language}/{name}.ipynb: {reason}")
-    return 1 if behind or any(not problem.warning for problem in wrong) else 0
+    return 1 if behind else 0
 
 
 if __name__ == "__main__":

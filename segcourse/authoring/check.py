@@ -22,7 +22,7 @@ SCREENFUL = 40              # lines on a screen; two of them without a heading i
 COLUMNS = 100               # characters in such a line
 SILENT_CELLS = 3            # code cells in a row that show nothing
 
-TAGS = re.compile(r"claim-\d+\.\d+[a-z]?|for-claim-\d+\.\d+[a-z]?|stub:[a-z0-9_]+\.[a-z0-9_]+|setup|parameters|nbval-check-output")
+TAGS = re.compile(r"claim-\d+\.\d+[a-z]?|for-claim-\d+\.\d+[a-z]?|stub:[a-z0-9_]+\.[a-z0-9_]+|setup|parameters|look|lab|train|baseline|nbval-check-output")
 
 _FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 _INLINE_CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
@@ -35,13 +35,14 @@ _HEADING = re.compile(r"^(#{1,6})\s+\S", re.MULTILINE)
 _ABSOLUTE = re.compile(r"(?<![\w.:/~])(?:/(?:home|root|Users|tmp|work|opt|usr|mnt|content|var)/\w|[A-Z]:\\+\w)")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
 _MANY = {"만": 10**4, "천": 10**3, "백만": 10**6, "천만": 10**7, "억": 10**8, "thousand": 10**3, "million": 10**6, "billion": 10**9}
-_SCALED = re.compile(rf"({_NUMBER.pattern})\s?({'|'.join(sorted(_MANY, key=len, reverse=True))})(?![가-힣]*(?:큼|약))")
+_SCALED = re.compile(rf"({_NUMBER.pattern})\s?({'|'.join(sorted(_MANY, key=len, reverse=True))})")
 # Small numbers may be words in one language and digits in the other.
 _WORDS = {
-    "en": {0: "zero|no|none", 1: "one|once|first|single|a|an", 2: "two|twice|second|both|pair|half|halves|double|doubles", 3: "three|third|triple", 4: "four|fourth|quarter",
-           5: "five|fifth", 6: "six|sixth", 7: "seven|seventh", 8: "eight|eighth", 9: "nine|ninth", 10: "ten|tenth", 11: "eleven", 12: "twelve", 14: "fourteen"},
-    "ko": {0: "영|없", 1: "하나|한|첫", 2: "둘|두|반", 3: "셋|세|석", 4: "넷|네", 5: "다섯", 6: "여섯", 7: "일곱", 8: "여덟", 9: "아홉", 10: "열", 11: "열하나|열한",
-           12: "열둘|열두", 14: "열넷|열네"},
+    "en": {0: "zeros?|no|none|nothing|empty", 1: "one|once|first|single|an?", 2: "two|twice|second|both|pair|half|halves|doubles?", 3: "three|thirds?|triple",
+           4: "four|fourth|quarters?", 5: "five|fifth", 6: "six|sixth", 7: "seven|seventh", 8: "eight|eighth", 9: "nine|ninth", 10: "ten|tenth", 11: "eleven|eleventh",
+           12: "twelve|twelfth", 13: "thirteen", 14: "fourteen", 15: "fifteen", 16: "sixteen|sixteenth", 20: "twenty", 32: "thirty-second", 100: "hundred", 1000: "thousand"},
+    "ko": {0: r"영(?=[ 이을은])|없|비어|빈", 1: "하나|한 |첫|홑", 2: "둘(?!레)|두 |반|절반", 3: "셋|세 |석 ", 4: "넷|네 ", 5: "다섯", 6: "여섯", 7: "일곱", 8: "여덟", 9: "아홉",
+           10: "열", 11: "열하나|열한", 12: "열둘|열두", 13: "열셋|열세", 14: "열넷|열네", 15: "열다섯", 16: "열여섯", 20: "스무|스물", 100: "백 ", 1000: "천 "},
 }
 
 
@@ -68,10 +69,10 @@ def _twins(chapter: Chapter, root: Path) -> Iterator[Problem]:
             yield from _one_text(chapter, twin, root)
             at += 2
         elif cell.language == "en":
-            yield chapter.problem(cell.line - 1, 'this English text has no Korean twin: put its # %% [markdown] lang="ko" cell right behind it')
+            yield chapter.problem(cell.line, 'this English text has no Korean twin: put its # %% [markdown] lang="ko" cell right behind it')
             at += 1
         else:
-            yield chapter.problem(cell.line - 1, 'this Korean text has no English twin: put its # %% [markdown] lang="en" cell right before it')
+            yield chapter.problem(cell.line, 'this Korean text has no English twin: put its # %% [markdown] lang="en" cell right before it')
             at += 1
 
 
@@ -154,25 +155,28 @@ def _prose(text: str) -> str:
 
 
 def _numbers(text: str) -> Counter:
-    def scaled(found: re.Match) -> str:
-        return format(float(found[1].replace(",", "")) * _MANY[found[2]], ".0f")
+    return Counter(format(float(found.replace(",", "")), ".10g") for found in _NUMBER.findall(text))
 
-    return Counter(format(float(found.replace(",", "")), ".10g") for found in _NUMBER.findall(_SCALED.sub(scaled, text)))
+
+def _readings(text: str) -> list[str]:
+    """The text as it stands, and with 3만 or 3 million written out. Both, because 1만 is 10,000 or "only 1"."""
+    return [text, _SCALED.sub(lambda found: format(float(found[1].replace(",", "")) * _MANY[found[2]], ".0f"), text)]
 
 
 def _unmatched_numbers(en: str, ko: str) -> str:
     """What differs between the numbers of two texts, or "". A small number may be a word in one of them."""
-    here, there = _numbers(en), _numbers(ko)
     words = {
         "en": {number for number, forms in _WORDS["en"].items() if re.search(rf"\b(?:{forms})\b", en, re.IGNORECASE)},
-        "ko": {number for number, forms in _WORDS["ko"].items() if re.search(forms, ko)},
+        "ko": {number for number, forms in _WORDS["ko"].items() if re.search(rf"(?<![가-힣])(?:{forms})", ko)},
     }
-    only = {
-        "en": [number for number in (here - there) if not _small_in(number, words["ko"])],
-        "ko": [number for number in (there - here) if not _small_in(number, words["en"])],
-    }
-    names = {"en": "English", "ko": "Korean"}
-    return "; ".join(f"only in {names[language]} {', '.join(numbers)}" for language, numbers in only.items() if numbers)
+    verdicts = []
+    for here, there in ((_numbers(here), _numbers(there)) for here in _readings(en) for there in _readings(ko)):
+        only = {
+            "English": [number for number in (here - there) if not _small_in(number, words["ko"])],
+            "Korean": [number for number in (there - here) if not _small_in(number, words["en"])],
+        }
+        verdicts.append("; ".join(f"only in {language} {', '.join(numbers)}" for language, numbers in only.items() if numbers))
+    return "" if "" in verdicts else verdicts[0]
 
 
 def _small_in(number: str, words: set[int]) -> bool:
@@ -199,8 +203,10 @@ def _one_text(chapter: Chapter, cell: Cell, root: Path) -> Iterator[Problem]:
         prose = _prose(cell.text)
         for line, fault in korean.faults(prose):
             yield chapter.problem(cell.line + line, fault)
-        if len(re.findall(r"[A-Za-z]{2,}", prose)) > 3 and not re.search(r"[가-힣]", prose):
-            yield chapter.problem(cell.line, "the Korean twin has no Korean in it: translate it")
+        for found in re.finditer(r"(?:^[ \t]*\S.*\n?)+", prose, re.MULTILINE):
+            foreign = len(re.findall(r"[A-Za-z]{2,}", found[0])) > 4 and not re.search(r"[가-힣]", found[0])
+            if foreign and not re.search(r"\b(?:19|20)\d\d\b", found[0]):    # a reference, with its year, stays as it is
+                yield chapter.problem(cell.line + prose.count("\n", 0, found.start()), "this paragraph of the Korean text has no Korean in it: translate it")
     elif re.search(r"[가-힣]{2,}", _without(_prose(cell.text), re.compile(r"\([^)]*\)"), re.compile(r"[“\"][^”\"]*[”\"]"), re.compile(r"\*[^*\n]+\*"))):
         yield chapter.problem(cell.line, "there is Korean in the English text: put it in the twin (a Korean word that is quoted stands in brackets, quotes or italics)")
 
@@ -224,7 +230,7 @@ def _tags(chapter: Chapter) -> Iterator[Problem]:
     for cell in chapter.cells:
         for tag in cell.tags:
             if not TAGS.fullmatch(tag):
-                yield chapter.problem(cell.line - 1, f"there is no tag {tag!r}; there are claim-ID, for-claim-ID, stub:CHAPTER.NAME, setup, parameters and nbval-check-output")
+                yield chapter.problem(cell.line - 1, f"there is no tag {tag!r}; there are claim-ID, for-claim-ID, stub:CHAPTER.NAME, setup, parameters, look, lab, train, baseline and nbval-check-output")
     for cell in chapter.code:
         if cell.tagged("stub:") and any(line.strip() and not line.lstrip().startswith("#") for line in cell.text.splitlines()):
             yield chapter.problem(cell.line, "leave this cell empty but for a comment: the exercise's stub is put here")
@@ -252,9 +258,9 @@ def _code(chapter: Chapter) -> Iterator[Problem]:
                                                         "(at the end of a line: '# en: ... | ko: ...')")
         for text in texts:
             line = cell.line + text.line - 1
-            for _, fault in korean.faults(text.ko, speech=False):
+            for _, fault in korean.faults(text.ko, label=True):
                 yield chapter.problem(line, fault)
-            if re.search(r"[A-Za-z]{3,} +[a-z]{2,}", text.en) and not re.search(r"[가-힣]", text.ko):
+            if re.search(r"[A-Za-z]{3,} +[a-z]{2,}", text.ko) and not re.search(r"[가-힣]", text.ko):
                 yield chapter.problem(line, f"the Korean text {text.ko!r} has no Korean in it: translate it")
             only = _unmatched_numbers(text.en, text.ko)
             if only:
@@ -288,7 +294,7 @@ def _lost_pictures(chapter: Chapter, cell: Cell, tree: ast.Module) -> Iterator[P
 
 def _shows(cell: Cell) -> bool:
     """Whether a code cell gives the reader something to look at."""
-    if cell.tagged("stub:"):
+    if cell.tagged("stub:") or {"look", "lab"} & set(cell.tags):
         return True
     try:
         tree = ast.parse(cell.text)
@@ -361,7 +367,7 @@ def _indecision(code: str) -> str:
     except SyntaxError:
         return ""   # said elsewhere
     if not body or not isinstance(body[-1], ast.Assert):
-        return "end the cell in an assert"
+        return "end the cell in an assert (a cell that only prepares it is tagged for-claim-ID)"
     test = body[-1].test
     stored = {node.id for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     used = {node.id for node in ast.walk(test) if isinstance(node, ast.Name)}

@@ -15,18 +15,23 @@ RULES = [
     (r"개의 \S+[을를] 가(?:지|져|진|집|졌|질)", "write 채널이 3개예요, not 3개의 채널을 가져요"),
     (r"[을를] 통해", "~을 통해 is glue: say with which verb (~로, ~해서, ~을 보면)"),
     (r"에 대해", "~에 대해 is glue: make it the object (~을, ~를) or write ~마다, ~에서"),
-    (r"[가-힣)”\"'*_]\s*:\s*[*_]*\s*$", "no colon at the end of a Korean sentence: end it with a full stop"),
 ]
+# A label in front of a value may end in a colon ("가중치 수:"), a sentence may not.
+COLON = (r"[가-힣)”\"'*_]\s*:[*_\s]*$", "no colon at the end of a Korean sentence: end it with a full stop")
+COLON_IN_LABEL = (r"(?:요|다|죠|까)\s*:[*_\s]*$", COLON[1])
 # ~ㅂ니다, ~ㅂ니까: every syllable that ends in ㅂ, then the ending.
 _ENDS_IN_B = "".join(chr(code) for code in range(ord("가"), ord("힣") + 1) if (code - ord("가")) % 28 == 17)
 POLITE = (rf"\S*[{_ENDS_IN_B}]니(?:다|까)(?![가-힣])", "the voice is 해요체: ~해요, ~이에요, ~까요? instead of ~합니다, ~입니다")
 
 
-def faults(text: str, *, speech: bool = True) -> list[tuple[int, str]]:
-    """(line, what is wrong and what to do) for every rule that the Korean `text` breaks; lines count from 0. `speech=False` leaves the tone alone."""
+def faults(text: str, *, label: bool = False) -> list[tuple[int, str]]:
+    """(line, what is wrong and what to do) for every rule that the Korean `text` breaks; lines count from 0.
+
+    `label` is for what the code shows: a label may end in a colon. A line quoted with ">" keeps its own tone.
+    """
     found = []
     for number, line in enumerate(text.splitlines()):
-        rules = [*RULES, POLITE] if speech and not line.lstrip().startswith(">") else RULES
+        rules = [*RULES, COLON_IN_LABEL if label else COLON, *([] if line.lstrip().startswith(">") else [POLITE])]
         for pattern, remedy in rules:
             hit = re.search(pattern, line)
             if hit:

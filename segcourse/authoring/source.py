@@ -12,7 +12,6 @@ import yaml
 
 NAME = re.compile(r"\d\d_[a-z0-9_]+")
 _MARKER = re.compile(r"# %%(\s|$)")
-_MINUTES = re.compile(r"reading=(\d+(?:\.\d+)?) running=(\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True, order=True)
@@ -110,13 +109,15 @@ def read_chapter(path: Path, root: Path) -> Chapter:
 
 
 def _minutes(header: str, path: str) -> tuple[float, float]:
-    """Minutes of reading and of running, from the source's header."""
-    wanted = "begin the file with a header of three lines: '# ---', '# minutes: reading=60 running=1.5' and '# ---' (running: measured on 2 cores)"
+    """Minutes of reading and of running, from the source's header. What else the header says must agree with the file's name."""
+    name = Path(path).stem
+    wanted = (f'begin the file with a header, each line behind "# ": ---, chapter: "{name[:2]}", name: {name[3:]}, minutes: {{reading: 60, running: 1.5}}, --- '
+              "(running: measured on 2 cores)")
     try:
         fields = yaml.safe_load(header.strip().strip("-")) or {}
-    except yaml.YAMLError:
-        fields = {}
-    found = _MINUTES.fullmatch(str(fields.get("minutes", ""))) if isinstance(fields, dict) else None
-    if not found:
+        minutes = float(fields["minutes"]["reading"]), float(fields["minutes"]["running"])
+    except (yaml.YAMLError, KeyError, TypeError, ValueError):
+        raise SourceError([Problem(path, 1, wanted)]) from None
+    if str(fields.get("chapter")) != name[:2] or fields.get("name") != name[3:] or len(fields) > 3:
         raise SourceError([Problem(path, 1, wanted)])
-    return float(found[1]), float(found[2])
+    return minutes

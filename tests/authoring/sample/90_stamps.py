@@ -1,5 +1,7 @@
 # ---
-# minutes: reading=5 running=0.1
+# chapter: "90"
+# name: stamps
+# minutes: {reading: 5, running: 0.1}
 # ---
 
 # %% [markdown] lang="en"
