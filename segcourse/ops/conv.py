@@ -1,0 +1,52 @@
+"""Convolution as every framework means it (cross-correlation), from scratch.
+
+Read it as: for each tap of the kernel, take the input cells which that tap meets, and add their weighted values.
+"""
+
+import torch
+
+from segcourse.language import say
+from segcourse.ops.sizes import output_size
+
+
+def pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    """(y, x) of a number or a pair."""
+    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
+
+
+def check_maps(x: torch.Tensor, weight: torch.Tensor, groups: int, in_axis_channels: int) -> None:
+    """Refuse what is not (N, C, H, W), channels that do not match the weights, groups that do not divide."""
+    if x.dim() != 4 or weight.dim() != 4:
+        raise ValueError(say(en=f"input and weight must have 4 axes (N, C, H, W), got {tuple(x.shape)} and {tuple(weight.shape)}: add an axis with x[None]",
+                             ko=f"입력과 가중치는 축이 4개(N, C, H, W)여야 하는데 {tuple(x.shape)}, {tuple(weight.shape)}이에요. x[None]으로 축을 더해 주세요."))
+    if groups < 1 or x.shape[1] % groups or weight.shape[0] % groups:
+        raise ValueError(say(en=f"groups={groups} must divide the {x.shape[1]} input channels and the first axis of the weight, {weight.shape[0]}",
+                             ko=f"groups={groups}는 입력 채널 {x.shape[1]}개와 가중치의 첫 축 {weight.shape[0]}을 나누어야 해요. 고쳐 주세요."))
+    if x.shape[1] != in_axis_channels:
+        raise ValueError(say(en=f"the weight {tuple(weight.shape)} with groups={groups} expects {in_axis_channels} input channels, the input has {x.shape[1]}",
+                             ko=f"groups={groups}인 가중치 {tuple(weight.shape)}에는 채널이 {in_axis_channels}개여야 하는데 입력은 {x.shape[1]}개예요. 맞춰 주세요."))
+
+
+def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
+    """Convolve x (N, C, H, W) with weight (O, C / groups, kH, kW): (N, O, H', W'), tap by tap.
+
+    Equal to torch's conv2d. Raises ValueError for shapes that do not fit together.
+    """
+    check_maps(x, weight, groups, weight.shape[1] * groups)
+    (sy, sx), (py, px), (dy, dx) = pair(stride), pair(padding), pair(dilation)
+    n, channels, height, width = x.shape
+    outputs, taps_in, kh, kw = weight.shape
+    oh, ow = output_size(height, kh, sy, py, dy), output_size(width, kw, sx, px, dx)
+
+    padded = x.new_zeros(n, channels, height + 2 * py, width + 2 * px)
+    padded[:, :, py:py + height, px:px + width] = x
+    padded = padded.view(n, groups, taps_in, *padded.shape[2:])
+    weight = weight.view(groups, outputs // groups, taps_in, kh, kw)
+
+    out = x.new_zeros(n, groups, outputs // groups, oh, ow)
+    for i in range(kh):
+        for j in range(kw):
+            met = padded[..., i * dy:i * dy + (oh - 1) * sy + 1:sy, j * dx:j * dx + (ow - 1) * sx + 1:sx]
+            out = out + torch.einsum("ngchw,goc->ngohw", met, weight[..., i, j])
+    out = out.reshape(n, outputs, oh, ow)
+    return out if bias is None else out + bias.view(1, -1, 1, 1)
