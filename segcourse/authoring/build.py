@@ -207,15 +207,16 @@ def _clean_outputs(cell: nbformat.NotebookNode, root: Path) -> tuple[list, list[
         elif output.output_type == "stream" and output.name == "stderr":
             faults.append(f"this cell writes to stderr: {_last_line(output.text)!r}. Correct what warns; a reader should see no warning")
         elif output.output_type == "stream":
-            text = _typed_over(output.text)
             if kept and kept[-1].output_type == "stream":
-                kept[-1].text += text
-            elif text:
-                kept.append(new_output("stream", name="stdout", text=text))
+                kept[-1].text += output.text
+            else:
+                kept.append(new_output("stream", name="stdout", text=output.text))
         else:
             kept.append(output)
             faults += _clean_display(output)
     for output in kept:
+        if output.output_type == "stream":
+            output.text = _typed_over(output.text)
         faults += _unfit_text(output, root)
     if "nbval-check-output" in cell.metadata.get("tags", []) and not any(_comparable(output) for output in kept):
         faults.append('this cell is tagged "nbval-check-output" but shows no text to compare: print what should be checked, or take the tag off')

@@ -42,6 +42,12 @@ class Course:
         return check.problems(self.read(), self.root)
 
 
+@pytest.fixture(scope="session")
+def make_course():
+    """`make_course(root)` is a new Course in the folder `root`."""
+    return Course
+
+
 @pytest.fixture
 def course(tmp_path):
     return Course(tmp_path / "a course")

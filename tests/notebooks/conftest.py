@@ -53,8 +53,7 @@ def notebook_runs(request, tmp_path_factory):
     """`notebook_runs(path)` is the Run of a notebook. All that this session asks for are started at the first call, two at a time."""
     import matplotlib.font_manager  # noqa: F401  its font cache is built here, so that no cell says that it is being built
 
-    wanted = dict.fromkeys(item.callspec.params["notebook"] for item in request.session.items
-                           if "notebook_runs" in getattr(item, "fixturenames", ()) and "notebook" in getattr(item, "callspec", _NONE).params)
+    wanted = dict.fromkeys(item.callspec.params["notebook"] for item in request.session.items if "notebook_runs" in getattr(item, "fixturenames", ()))
     with ThreadPoolExecutor(max_workers=2) as pool:
         futures = {}
 
@@ -72,5 +71,7 @@ def notebook_runs(request, tmp_path_factory):
         yield result
 
 
-class _NONE:
-    params: dict = {}
+@pytest.fixture(scope="session")
+def notebook_runner():
+    """`notebook_runner(path, home)` runs one notebook now."""
+    return run_notebook
