@@ -20,7 +20,7 @@ help:
 setup: $(STAMP)
 
 lab: $(STAMP)
-	@"$(VENV)/bin/segcourse" lab $(ARGS)
+	@"$(PYTHON_IN)" -m segcourse lab $(ARGS)
 
 test: $(STAMP)
 	@"$(PYTHON_IN)" -m pytest -m "not slow" $(ARGS)
@@ -33,7 +33,10 @@ notebooks: $(STAMP)
 	@"$(PYTHON_IN)" -m segcourse.authoring.build $(if $(findstring B,$(firstword -$(MAKEFLAGS))),--force) $(ARGS)
 
 bench: $(STAMP)
-	@"$(VENV)/bin/segcourse" bench $(ARGS)
+	@set -e; for source in notebooks/source/[0-9][0-9]_*.py; do \
+		name=$${source##*/}; \
+		"$(PYTHON_IN)" -m segcourse bench chapter "$${name%%_*}" $(ARGS); \
+	done
 
 clean:
 	rm -rf "$(VENV)" build dist .pytest_cache .hypothesis
@@ -51,8 +54,9 @@ endif
 $(STAMP): pyproject.toml
 	@set -e; \
 	fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; \
-	if [ -e "$(VENV)" ] && ! { "$(PYTHON_IN)" -c "$$fits" && "$(PYTHON_IN)" -m pip --version; } >/dev/null 2>&1; then \
-		echo "The $(VENV) found here is half-made, or of a Python that does not fit: making it anew."; \
+	belongs() { [ ! -e "$(STAMP)" ] || [ "$$(cat "$(STAMP)")" = "$$(pwd -P)" ]; }; \
+	if [ -e "$(VENV)" ] && ! { belongs && "$(PYTHON_IN)" -c "$$fits" && "$(PYTHON_IN)" -m pip --version; } >/dev/null 2>&1; then \
+		echo "The $(VENV) found here is half-made, of a Python that does not fit, or of another folder: making it anew."; \
 		rm -rf "$(VENV)"; \
 	fi; \
 	if [ ! -e "$(VENV)" ]; then \
@@ -70,7 +74,7 @@ $(STAMP): pyproject.toml
 	rm -f "$(STAMP)"; \
 	echo "[2/3] Getting uv, which installs faster than pip ..."; \
 	"$(PYTHON_IN)" -c 'import uv' 2>/dev/null || "$(PYTHON_IN)" -m pip install --quiet --disable-pip-version-check uv || true; \
-	echo "[3/3] Installing the course: PyTorch, JupyterLab and the rest, 2 to 3 GB the first time ..."; \
+	echo "[3/3] Installing the course: PyTorch, JupyterLab and the rest, about 3 GB the first time ..."; \
 	if "$(PYTHON_IN)" -m uv --version >/dev/null 2>&1; then \
 		"$(PYTHON_IN)" -m uv pip install --python "$(PYTHON_IN)" -e ".[$(EXTRAS)]"; \
 	else \
