@@ -36,19 +36,29 @@ def _size(text: str | None) -> tuple[int, int] | None:
     return int(parts[0]), int(parts[1])
 
 
-def _setting(text: str) -> tuple[str, object]:
-    """"scale=[0.5,2]" -> ("scale", (0.5, 2)): one value of a recipe."""
-    from segcourse.training.recipes import FIELDS
-
+def _pair(option: str, text: str) -> tuple[str, object]:
+    """"scale=[0.5,2]" -> ("scale", (0.5, 2)): a name and a JSON value, or a word."""
     name, equals, value = text.partition("=")
-    if not equals or name not in FIELDS:
-        raise ValueError(say(en=f"--set {text!r}: write NAME=VALUE, NAME being one of {', '.join(FIELDS)}",
-                             ko=f"--set {text!r}: 이름=값으로 쓰고, 이름은 {', '.join(FIELDS)} 가운데서 골라 주세요."))
+    if not equals or not name:
+        raise ValueError(say(en=f"{option} {text!r}: write NAME=VALUE, as {option} name=3", ko=f"{option} {text!r}: {option} name=3처럼 이름=값으로 써 주세요."))
     try:
         parsed = json.loads(value)
     except ValueError:
         parsed = None if value.lower() == "none" else value
     return name, tuple(parsed) if isinstance(parsed, list) else parsed
+
+
+def _setting(text: str) -> tuple[str, object]:
+    """One value of a recipe, as `_pair`. Raises ValueError for a name that is none, naming the nearest."""
+    import difflib
+
+    from segcourse.training.recipes import FIELDS
+
+    name, value = _pair("--set", text)
+    if name not in FIELDS:
+        near = (difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.4) or [", ".join(FIELDS)])[0]
+        raise ValueError(say(en=f"--set {name}: a recipe has no such value, try {near}", ko=f"--set {name}: 학습 조건에 그런 값은 없어요. {near}로 해 주세요."))
+    return name, value
 
 
 def _load(data: str, split: str, root: Path | None, size: tuple[int, int] | None, length: int | None = None):
@@ -101,8 +111,8 @@ def train(
                                                  ko="paper: 논문 그대로, ours: 저희가 바꾼 조건"))] = "ours",
     width: Annotated[float, typer.Option(help=say(en="share of the paper's channels, as 0.125", ko="논문의 채널 수에 곱할 배율, 예를 들어 0.125"))] = 1.0,
     padding: Annotated[str, typer.Option(help=say(en="100 (the paper's) or same (for small pictures)", ko="100(논문) 또는 same(작은 이미지)"))] = "100",
-    batch_norm: Annotated[bool, typer.Option(help=say(en="batch normalisation after each convolution", ko="합성곱마다 배치 정규화"))] = False,
-    dropout: Annotated[float, typer.Option(help=say(en="of fc6 and fc7", ko="fc6과 fc7의 드롭아웃"))] = 0.5,
+    option: Annotated[Optional[list[str]], typer.Option(help=say(en="any other option of the network, as --option batch_norm=true; repeatable",
+                                                                ko="네트워크의 다른 옵션, 예를 들어 --option batch_norm=true, 여러 번 가능"))] = None,
     steps: Annotated[Optional[int], typer.Option(help=say(en="optimiser steps", ko="학습 스텝 수"))] = None,
     epochs: Annotated[Optional[float], typer.Option(help=say(en="passes over the training split, instead of --steps", ko="--steps 대신 학습 분할을 도는 횟수"))] = None,
     batch_size: Annotated[Optional[int], typer.Option(help=say(en="pictures a step", ko="한 스텝의 이미지 수"))] = None,
@@ -140,7 +150,7 @@ def train(
     datasets.check_name(data)
     place = devices.choose(device)
     out = _claim_folder(out or Path("runs") / f"{name}-{data}-seed{seed}", overwrite)
-    options = {"width": width, "padding": padding if padding == "same" else _integer("--padding", padding), "dropout": dropout, "batch_norm": batch_norm}
+    options = {"width": width, "padding": padding if padding == "same" else _integer("--padding", padding), **dict(_pair("--option", text) for text in option or [])}
     splits = {split: _load(data, split, root, wanted, length if split == "train" else None)
               for split in ("train", "valid", *(("test",) if test else ()))}
     options = {"num_classes": splits["train"].num_classes} | options
@@ -317,6 +327,8 @@ def lab(
     folder = _chapters()
     headless = sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:    # containers run as root, and Jupyter would refuse
+        command.append("--allow-root")
     if headless or not browser:
         command.append("--no-browser")
         print(say(en="open the address that JupyterLab prints below, token and all", ko="아래에 JupyterLab이 보여 주는 주소를 토큰까지 그대로 열어 주세요."), flush=True)
@@ -432,6 +444,15 @@ def _fail(message: object, status: int) -> int:
     return status
 
 
+def _given(error, arguments: list[str]) -> str:
+    """" (got 'many')": what stood behind the option a usage error is about, which typer's message leaves out."""
+    for option in getattr(getattr(error, "param", None), "opts", ()):
+        if option in arguments and arguments[-1] != option:
+            value = arguments[len(arguments) - arguments[::-1].index(option)]       # the last one counts
+            return "" if value in error.format_message() else say(en=f" (got {value!r})", ko=f" ({value!r}을 받았어요. 고쳐 주세요.)")
+    return ""
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status; what a reader can cause becomes one line on stderr."""
     usage_error = typer.BadParameter.__mro__[2]       # click's own base class of usage errors, wherever typer keeps it
@@ -451,7 +472,7 @@ def run(arguments: list[str] | None = None) -> int:
             if type(error).__name__ == "NoArgsIsHelpError":
                 print(error.format_message())
                 return 2
-            return _fail(error.format_message(), 2)
+            return _fail(error.format_message() + _given(error, arguments or sys.argv[1:]), 2)
         if isinstance(error, KeyError) and error.args:
             return _fail(error.args[0], 2)
         if isinstance(error, (ValueError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, TypeError)):

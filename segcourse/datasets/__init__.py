@@ -12,10 +12,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from segcourse.datasets.held import hold
 from segcourse.datasets.root import data_root
 from segcourse.language import say
 
-__all__ = ["load", "names", "normalise", "data_root", "IMAGENET_MEAN", "IMAGENET_STD"]
+__all__ = ["load", "names", "hold", "normalise", "data_root", "IMAGENET_MEAN", "IMAGENET_STD"]
 
 # name: (module, class, splits, whether it reads files under a root)
 _SETS = {

@@ -68,6 +68,7 @@ class CamVid(Dataset):
         return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        index = self.check_index(index)
         path, label_path = self.images[index], self.labels[index]
         image = read_image(path, size=self.size)
         label = read_label(label_path, num_classes=self.num_classes, void=self.void, size=self.size)

@@ -49,6 +49,7 @@ class Folder(Dataset):
         return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        index = self.check_index(index)
         image = read_image(self.images[index], size=self.size)
         if self.labels is None:
             return image, torch.full(image.shape[1:], self.void, dtype=torch.uint8)

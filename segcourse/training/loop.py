@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from segcourse.datasets import normalise
-from segcourse.language import say
+from segcourse.datasets import hold, normalise
+from segcourse.language import josa, say
 from segcourse.training import device as devices
 from segcourse.training import losses, schedules
 from segcourse.training.augment import augment
@@ -46,17 +46,27 @@ class TrainingError(RuntimeError):
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict]:
-    """The parameters that learn, by rate and decay: biases and norms apart from weights, a pretrained trunk apart from the rest."""
-    trunk = set(getattr(model, "pretrained_parameters", ()))     # names, set by load_vgg16
+    """The parameters that learn, by rate and decay: biases and norms apart from weights, the trunk (`features`) apart from the rest."""
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         flat = parameter.ndim < 2
-        rate = recipe.lr * (recipe.trunk_lr if name in trunk else 1.0) * (recipe.bias_lr if flat else 1.0)
+        rate = recipe.lr * (recipe.trunk_lr if name.startswith("features.") else 1.0) * (recipe.bias_lr if flat else 1.0)
         decay = recipe.weight_decay if not flat or recipe.decay_bias else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
     return [{"params": members, "lr": rate, "rate": rate, "weight_decay": decay} for (rate, decay), members in groups.items()]
+
+
+def check_labels(labels: Tensor, dataset) -> None:
+    """Raise ValueError if a label of `dataset` is neither a class nor void: on a GPU it would end as a failure without a name."""
+    wrong = (labels >= dataset.num_classes) & (labels != dataset.void)
+    if wrong.any():
+        value, where = int(labels[wrong][0]), int(wrong.flatten(1).any(1).nonzero()[0])
+        raise ValueError(say(en=f"picture {where} of {dataset.name} holds the label {value}, but with {dataset.num_classes} classes a label is 0 to "
+                                f"{dataset.num_classes - 1}, or {dataset.void} for void: correct it",
+                             ko=f"{dataset.name}의 {where}번째 이미지에 레이블 {josa(value, '이/가')} 있어요. 클래스가 {dataset.num_classes}개면 0부터 "
+                                f"{dataset.num_classes - 1}까지이고 무시 레이블은 {josa(dataset.void, '이에요/예요')}. 고쳐 주세요."))
 
 
 def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -88,6 +98,8 @@ def fit(model: nn.Module, train, valid, recipe: Recipe, callbacks: tuple[Callbac
     fabric = devices.fabric(place, recipe.precision)
     on_gpu = place.type == "cuda"
     images, labels = (part.to(place) for part in train.stack())
+    check_labels(labels, train)
+    valid = None if valid is None else hold(valid)
     weight = None
     if recipe.class_weights:
         weight = losses.median_frequency_weights(labels, train.num_classes, void=train.void, power=recipe.class_weight_power)

@@ -21,7 +21,7 @@ class Recipe:
     weight_decay: float = 5e-4
     bias_lr: float = 1.0                    # factor on the biases' rate; Caffe's recipes double it
     decay_bias: bool = False                # whether biases and norms decay too
-    trunk_lr: float = 1.0                   # factor on the rate of the layers a backbone file fills
+    trunk_lr: float = 1.0                   # factor on the rate of the trunk, `features`, which a backbone file fills
     schedule: str = "constant"              # constant | poly | cosine | one_cycle
     warmup: int = 0                         # steps of linear warm-up
     clip: float = 0.0                       # largest norm of all gradients together; 0 for no limit
@@ -39,6 +39,8 @@ class Recipe:
     def __post_init__(self):
         for name, smallest in (("steps", 1), ("batch_size", 1), ("lr", 0), ("warmup", 0), ("evaluate_every", 0), ("weight_decay", 0)):
             value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise ValueError(say(en=f"{name} must be a number, got {value!r}", ko=f"{josa(name, '은/는')} 수여야 하는데 {value!r}이에요. 고쳐 주세요."))
             if value < smallest:
                 raise ValueError(say(en=f"{name} must be at least {smallest}, got {value}",
                                      ko=f"{josa(name, '은/는')} {smallest} 이상이어야 하는데 {value}이에요. 고쳐 주세요."))
@@ -49,6 +51,10 @@ class Recipe:
                 choices = ", ".join(str(choice) for choice in known)
                 raise ValueError(say(en=f"{name} must be one of {choices}, got {value!r}",
                                      ko=f"{josa(name, '은/는')} {choices} 가운데 하나여야 하는데 {value!r}이에요. 고쳐 주세요."))
+
+        from segcourse.training import schedules
+
+        schedules.factor(self.schedule, 0, self.steps, self.warmup)      # refuses an unknown name now, not after the data has been read
 
     def as_dict(self) -> dict:
         """The recipe as plain JSON values."""
@@ -86,26 +92,30 @@ def _vgg_paper(lr: float) -> Recipe:
 _PAPER = {"fcn32s": _vgg_paper(1e-4), "fcn16s": _vgg_paper(1e-6), "fcn8s": _vgg_paper(1e-8), "fcn_alexnet": replace(_vgg_paper(1e-4), lr=1e-3)}
 
 _CAMVID = (
-    Change("steps", 4000, en="109 epochs of 16 images: with a falling rate, more steps gain nothing on the validation split",
-           ko="이미지 16장씩 약 174에폭이에요. 학습률을 낮춰 가면 더 길게 돌려도 검증 분할에서 나아지지 않아요."),
+    Change("steps", 4000, en="87 passes over the 367 images, a few minutes on one GPU", ko="이미지 367장을 87번 돌아요. GPU 하나로 몇 분이면 돼요."),
     Change("batch_size", 8, en="fits a 16 GB card with the pad of 100 pixels", ko="100픽셀 패딩을 두고도 16 GB 그래픽 카드에 들어가요."),
-    Change("lr", 0.01, en="one stage from VGG16's convolutions replaces three stages, and fc6 and fc7 start from nothing: 1e-8 would not move them",
-           ko="세 단계 대신 VGG16의 합성곱에서 바로 한 번에 학습해요. fc6과 fc7은 처음부터 배우니까 1e-8로는 움직이지 않아요."),
+    Change("optimizer", "adamw", en="the activations of pool3 and pool4 are tens of times those of fc7, so that one rate of sgd cannot suit all three "
+           "score layers; the paper trains them in three stages of ever smaller rates instead",
+           ko="pool3과 pool4의 활성값이 fc7보다 수십 배 커서 sgd의 학습률 하나로는 점수 층 3개를 다 맞출 수 없어요. 논문은 학습률을 줄여 가며 세 단계로 나눠 학습해요."),
+    Change("lr", 2e-4, en="one stage from VGG16's convolutions, with fc6 and fc7 from nothing: 1e-8 would not move them",
+           ko="VGG16의 합성곱에서 바로 한 번에 학습하고 fc6과 fc7은 처음부터 배워요. 1e-8로는 움직이지 않아요."),
+    Change("trunk_lr", 0.5, en="the trunk has learnt already", ko="몸통은 이미 배웠으니까요."),
+    Change("weight_decay", 0.01, en="adamw multiplies it by the learning rate", ko="adamw는 여기에 학습률을 곱해요."),
     Change("schedule", "poly", en="a rate that falls to nothing needs no choice of when to stop (DeepLab v2 measured what it gains)",
            ko="학습률이 0까지 내려가면 언제 멈출지 고르지 않아도 돼요(DeepLab v2가 그 이득을 쟀어요)."),
-    Change("warmup", 200, en="fc6's new weights would otherwise shake the trained trunk in the first steps",
-           ko="처음 몇 스텝 동안 fc6의 새 가중치가 학습된 몸통을 흔들지 않게 해요."),
+    Change("warmup", 200, en="the new layers would otherwise shake the trained trunk in the first steps",
+           ko="처음 몇 스텝 동안 새 층이 학습된 몸통을 흔들지 않게 해요."),
     Change("clip", 5.0, en="bounds the same first steps", ko="같은 까닭으로 처음 스텝의 크기를 묶어요."),
-    Change("bias_lr", 1.0, en="a habit of Caffe's that no measurement of ours supports", ko="Caffe의 습관인데, 저희 측정에서는 이득이 없었어요."),
-    Change("class_weights", "median_frequency", en="poles and pedestrians are 1 % of CamVid's pixels; three quarters of VOC are background and "
-           "the paper did without", ko="CamVid에서 기둥과 보행자는 픽셀의 1 %예요. 배경이 3/4인 VOC에서 논문은 가중치 없이 학습했어요."),
-    Change("class_weight_power", 0.5, en="the full weights raise mean accuracy but cost IoU: rare classes then swallow their neighbours",
-           ko="가중치를 그대로 쓰면 평균 정확도는 오르지만 IoU가 떨어져요. 드문 클래스가 이웃을 삼키거든요."),
+    Change("bias_lr", 1.0, en="adamw scales each weight's step itself", ko="adamw가 가중치마다 걸음을 조절해요."),
+    Change("class_weights", "median_frequency", en="poles and pedestrians together are about 2 % of CamVid's pixels; the paper found balancing "
+           "unnecessary on PASCAL VOC, where background is three quarters and a class is a large object",
+           ko="CamVid에서 기둥과 보행자는 모두 합쳐 픽셀의 2 %쯤이에요. 배경이 3/4이고 물체가 큰 PASCAL VOC에서 논문은 가중치가 필요 없다고 했어요."),
+    Change("class_weight_power", 0.5, en="the square root: the full weights trade IoU for recall", ko="제곱근이에요. 그대로 쓰면 재현율은 오르지만 IoU가 떨어져요."),
     Change("flip", True, en="367 images are few", ko="이미지가 367장뿐이니까요."),
-    Change("scale", (0.5, 2.0), en="cars come near and far; the test films are other films", ko="자동차는 가까이도 멀리도 있고, 시험용 영상은 다른 영상이에요."),
+    Change("scale", (0.5, 2.0), en="cars come near and far, and the test films are other films", ko="자동차는 가까이도 멀리도 있고, 시험용 영상은 다른 영상이에요."),
     Change("colour", 0.2, en="one of the films was shot at dusk", ko="영상 하나는 해 질 녘에 찍었어요."),
-    Change("precision", "auto", en="bfloat16 is three times as fast and changes the scores by less than a seed does",
-           ko="bfloat16은 훨씬 빠르고, 점수 차이는 시드를 바꿀 때보다 작아요."),
+    Change("precision", "auto", en="16 bits where the device has them: faster, and half the memory", ko="장치가 되면 16비트로 계산해요. 빠르고 메모리도 절반이에요."),
+    Change("evaluate_every", 500, en="to see it learn", ko="배우는 모습을 보려고요."),
 )
 
 # Narrow networks from scratch on drawn scenes: chapter 01's live training, about 40 s on two cores.

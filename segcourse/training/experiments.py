@@ -1,0 +1,303 @@
+"""The chapters' comparisons: small, with paired seeds, and reproducible. `experiments.get("01").run("fcn8s", seed=0)`.
+
+`segcourse bench chapter 01` runs all of one and writes segcourse/results/01-fcn.json, which the chapter reads. The file carries a
+fingerprint of everything that decides its numbers, and a test fails when the two no longer agree.
+"""
+
+import ast
+import contextlib
+import functools
+import hashlib
+import importlib
+import importlib.util
+import io
+import json
+import os
+import statistics
+import tokenize
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+
+from segcourse.language import josa, say
+from segcourse.training import recipes
+from segcourse.training.recipes import Recipe
+
+METRICS = ("miou", "boundary_iou", "pole_iou", "pixel_accuracy")
+THREADS = 2          # sums are ordered by the number of threads: fixed, so that one machine repeats itself
+
+
+def quick() -> bool:
+    """Whether SEGCOURSE_QUICK=1 asks for short training."""
+    return os.environ.get("SEGCOURSE_QUICK", "") == "1"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One chapter's comparison: the same data, recipe and seeds for every variant, and only the network differs.
+
+    One seed gives every variant the same weights wherever two networks have a layer in common, and the same batches.
+    """
+
+    chapter: str
+    slug: str
+    variants: tuple[str, ...]                    # names of `models.names()`
+    seeds: tuple[int, ...]
+    recipe: Recipe
+    options: dict                                # of `models.create`
+    data_name: str
+    data_options: dict                           # of `datasets.load`
+    lengths: dict[str, int]                      # pictures of each split
+    quick_steps: int                             # of training where SEGCOURSE_QUICK=1
+
+    def data(self, split: str):
+        """The split "train", "valid" or "test", in memory; drawn once per process."""
+        return _data(self.data_name, split, tuple(sorted(self.data_options.items())), self.lengths[split])
+
+    def build(self, variant: str, seed: int):
+        """A new network of this variant with the weights of `seed`. Raises ValueError for an unknown variant."""
+        import torch
+
+        from segcourse import models
+
+        if variant not in self.variants:
+            raise ValueError(say(en=f"chapter {self.chapter} has no variant {variant!r}: choose among {', '.join(self.variants)}",
+                                 ko=f"{self.chapter}장에 {variant!r}라는 변형은 없어요. {', '.join(self.variants)} 가운데서 골라 주세요."))
+        with torch.random.fork_rng(devices=[]):
+            made = []
+            for name in dict.fromkeys((self.variants[0], variant)):
+                torch.manual_seed(seed)
+                made.append(models.create(name, num_classes=self.data("valid").num_classes, **self.options))
+        first, model = made[0].state_dict(), made[-1]
+        own = model.state_dict()
+        model.load_state_dict({name: value for name, value in first.items() if name in own and own[name].shape == value.shape}, strict=False)
+        return model
+
+    def run(self, variant: str, seed: int, callbacks=(), steps: int | None = None, device: str = "cpu"):
+        """Train one variant with one seed -> (model, Scores on the test split, row for the table). Fixed steps, two threads."""
+        from segcourse.training import evaluate, fit
+
+        model = self.build(variant, seed)
+        steps = steps or (self.quick_steps if quick() else self.recipe.steps)
+        recipe = replace(self.recipe, seed=seed, steps=steps)
+        with _threads(THREADS):
+            history = fit(model, self.data("train"), self.data("valid"), recipe, callbacks=callbacks, device=device)
+            scores = evaluate(model, self.data("test"))
+        return model, scores, self.row(variant, seed, scores, history)
+
+    def row(self, variant: str, seed: int, scores, history) -> dict:
+        """One line of the table, as plain numbers (fractions)."""
+        values = scores.as_dict()
+        return {"variant": variant, "seed": seed, "miou": values["miou"], "boundary_iou": values["boundary_iou"],
+                "pole_iou": values["iou"][values["classes"].index("pole")], "pixel_accuracy": values["pixel_accuracy"],
+                "mean_accuracy": values["mean_accuracy"], "iou": values["iou"], "boundary_iou_per_class": values["boundary_iou_per_class"],
+                "valid_miou": history.scores[-1][1].miou, "loss": statistics.fmean(history.losses[-10:]), "seconds": round(history.seconds, 1)}
+
+    def bench(self, *, seeds=None, steps: int | None = None, write: bool = True, report=None) -> Path | None:
+        """Run every variant with every seed; writes the results file (atomically, at the end) and returns its path, or None with write=False.
+
+        `report` is called with a line of text after each run.
+        """
+        import torch
+
+        from segcourse.training import provenance
+        from segcourse.training.checkpoints import write_json
+        from segcourse.training.device import describe
+
+        rows = []
+        for seed in seeds or self.seeds:
+            for variant in self.variants:
+                rows.append(self.run(variant, seed, steps=steps)[2])
+                if report is not None:
+                    row = rows[-1]
+                    report(f"{variant:<12} seed {seed}   " + "   ".join(f"{name} {100 * row[name]:5.2f}" for name in METRICS)
+                           + f"   {row['seconds']:.0f} s")
+        summary = summarise(rows)
+        if report is not None:
+            for variant, values in summary.items():
+                report(f"{variant:<12} mean     " + "   ".join(f"{name} {100 * values[name]['mean']:5.2f} ± {100 * values[name]['sd']:.2f}" for name in METRICS))
+        if not write:
+            return None
+        with _threads(THREADS):
+            where = describe(torch.device("cpu"))
+        return write_json(self.path(), {
+            "chapter": self.chapter, "command": f"segcourse bench chapter {self.chapter}", "commit": provenance.commit(), "device": where,
+            "threads": THREADS, "versions": provenance.versions(), "seeds": list(seeds or self.seeds), "recipe": self.recipe.as_dict(),
+            "options": self.options, "data": {"name": self.data_name, "options": _plain(self.data_options), "lengths": self.lengths},
+            "fingerprint": self.fingerprint(), "summary": summary, "rows": rows})
+
+    def path(self) -> Path:
+        """The results file."""
+        return Path(str(resources.files("segcourse"))) / "results" / f"{self.slug}.json"
+
+    def results(self) -> dict:
+        """The results file, read. Raises FileNotFoundError, with the command that makes it, where there is none."""
+        path = self.path()
+        if not path.is_file():
+            raise FileNotFoundError(say(en=f"there are no results {path.name} yet: run `segcourse bench chapter {self.chapter}`",
+                                        ko=f"{path.name} 결과가 아직 없어요. `segcourse bench chapter {self.chapter}`를 실행해 주세요."))
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def fingerprint(self) -> str:
+        """A hash of all that decides the numbers: recipe, options, data, seeds, and the source of network, data set, loss, loop and scores."""
+        spec = {"recipe": self.recipe.as_dict(), "options": self.options, "data": [self.data_name, _plain(self.data_options), self.lengths],
+                "variants": self.variants, "seeds": self.seeds, "threads": THREADS}
+        digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode())
+        for name in self.sources():
+            digest.update(f"\n# {name}\n{_bare_source(name)}".encode())
+        return digest.hexdigest()[:16]
+
+    def sources(self) -> list[str]:
+        """The modules whose code decides the numbers: those of the networks, the data set and the loop, and what they import of the course."""
+        from segcourse import models
+
+        starts = {_home(models.create(name, num_classes=2, width=0.01, **{k: v for k, v in self.options.items() if k != "width"}).__class__)
+                  for name in self.variants}
+        waiting = [*starts, f"segcourse.datasets.{self.data_name}", "segcourse.training.loop"]
+        found: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting.extend(_imports(name) - _WORDS_ONLY)
+        return sorted(found)
+
+    def stale(self) -> bool:
+        """Whether the results file was made by other code or another recipe."""
+        return self.results()["fingerprint"] != self.fingerprint()
+
+
+def summarise(rows: list[dict]) -> dict[str, dict[str, dict[str, float]]]:
+    """variant -> metric -> {"mean", "sd"} over the seeds; sd is that of a sample (n - 1), 0 for a single seed."""
+    table: dict[str, dict[str, dict[str, float]]] = {}
+    for variant in dict.fromkeys(row["variant"] for row in rows):
+        mine = [row for row in rows if row["variant"] == variant]
+        table[variant] = {name: {"mean": statistics.fmean(row[name] for row in mine),
+                                 "sd": statistics.stdev(row[name] for row in mine) if len(mine) > 1 else 0.0} for name in METRICS}
+    return table
+
+
+@functools.lru_cache(maxsize=None)
+def _data(name: str, split: str, options: tuple, length: int):
+    from segcourse import datasets
+
+    return datasets.hold(datasets.load(name, split, length=length, **dict(options)))
+
+
+@contextlib.contextmanager
+def _threads(count: int):
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _plain(options: dict) -> dict:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
+
+
+# Modules that talk to the reader or choose a device, and decide no number.
+_WORDS_ONLY = {"segcourse.language", "segcourse.training.callbacks", "segcourse.training.device", "segcourse.datasets.palettes"}
+_PACKAGES = ("segcourse", "segcourse.ops", "segcourse.models", "segcourse.datasets", "segcourse.training")
+
+
+def _home(thing) -> str:
+    return thing.__module__
+
+
+def _source(name: str) -> str:
+    return Path(importlib.import_module(name).__file__).read_text(encoding="utf-8")
+
+
+def _imports(name: str) -> set[str]:
+    """The modules of the course that the module `name` uses. Of a package only the modules of the names it takes count, so that a new
+    operation or network leaves older results alone."""
+    tree = ast.parse(_source(name))
+    used: set[str] = set()
+    packages: dict[str, str] = {}               # local name -> package
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            used |= {alias.name for alias in node.names if alias.name.startswith("segcourse.") and alias.name not in _PACKAGES}
+        elif isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith("segcourse")):
+            parent = node.module or ""
+            if node.level:
+                base = name.split(".")[:-node.level]
+                parent = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                whole = f"{parent}.{alias.name}"
+                if whole in _PACKAGES:
+                    packages[alias.asname or alias.name] = whole
+                elif parent in _PACKAGES:
+                    used |= _of_package(parent, alias.name)
+                else:
+                    used.add(parent if not _is_module(whole) else whole)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in packages:
+            used |= _of_package(packages[node.value.id], node.attr)
+    return {module for module in used if module.startswith("segcourse.") and module not in _PACKAGES}
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _of_package(package: str, name: str) -> set[str]:
+    """The module behind `package.name`: itself, or the one that defines the function or class."""
+    thing = getattr(importlib.import_module(package), name, None)
+    home = getattr(thing, "__module__", None)
+    if home and home != package and home.startswith("segcourse."):
+        return {home}
+    return {f"{package}.{name}"} if _is_module(f"{package}.{name}") else set()
+
+
+def _bare_source(name: str) -> str:
+    """The source without comments, docstrings, blank lines and the words said to a reader: rewording must not make results stale."""
+    text = _source(name)
+    lines = text.encode().splitlines()
+    cuts: list[tuple[int, int, int, int]] = []            # first line, byte, last line, byte
+    for node in ast.walk(ast.parse(text)):
+        body = getattr(node, "body", None)
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and body and isinstance(body[0], ast.Expr) \
+                and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+            cuts.append((body[0].lineno, body[0].col_offset, body[0].end_lineno, body[0].end_col_offset))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
+            cuts.append((node.lineno, node.col_offset, node.end_lineno, node.end_col_offset))
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            line = text.splitlines()[token.start[0] - 1]
+            start = len(line[:token.start[1]].encode())
+            cuts.append((token.start[0], start, token.start[0], len(line.encode())))
+    outermost = [cut for cut in cuts if not any(other != cut and other[:2] <= cut[:2] and cut[2:] <= other[2:] for other in cuts)]
+    for first, start, last, end in sorted(outermost, reverse=True):
+        lines[first - 1:last] = [lines[first - 1][:start] + lines[last - 1][end:]]
+    return "\n".join(line.decode().rstrip() for line in lines if line.strip())
+
+
+_EXPERIMENTS = {
+    "01": Experiment(
+        chapter="01", slug="01-fcn", variants=("fcn32s", "fcn16s", "fcn8s"), seeds=(0, 1, 2, 3, 4),
+        recipe=recipes.get("fcn8s", data="streets", kind="ours"),
+        options={"width": 0.125, "padding": "same", "dropout": 0.0},
+        data_name="streets", data_options={"size": (96, 128)}, lengths={"train": 400, "valid": 60, "test": 100}, quick_steps=12),
+}
+
+
+def names() -> list[str]:
+    """The chapters that have an experiment."""
+    return list(_EXPERIMENTS)
+
+
+def get(chapter: str) -> Experiment:
+    """The experiment of a chapter ("01", or "1"). Raises ValueError for a chapter without one."""
+    key = str(chapter).zfill(2)
+    if key not in _EXPERIMENTS:
+        raise ValueError(say(en=f"chapter {chapter!r} has no experiment: choose among {', '.join(_EXPERIMENTS)}",
+                             ko=f"{chapter!r}장에는 실험이 없어요. {josa(', '.join(_EXPERIMENTS), '으로/로')} 해 주세요."))
+    return _EXPERIMENTS[key]
