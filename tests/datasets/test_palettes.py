@@ -1,56 +1,107 @@
-"""The palette, measured: CIELAB distances in normal sight and under three simulated colour-vision deficiencies."""
+"""The colours of the classes: far enough apart for every reader, also in grey, and refusing what is no class."""
 
 import numpy as np
 import pytest
+import torch
 
-from segcourse.datasets import palettes
+from segcourse.datasets.palettes import CAMVID, Palette
 from segcourse.language import reading
 
-# Machado, Oliveira, Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency", 2009, severity 1.0, linear RGB.
-SIGHT = {
-    "normal": np.eye(3),
-    "deuteranopia": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
+# Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency", IEEE TVCG 15(6), 2009, table 1,
+# severity 1.0: matrices on linear RGB.
+SEEN_BY = {
+    "everyone else": np.eye(3),
     "protanopia": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
+    "deuteranopia": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
     "tritanopia": np.array([[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]),
 }
-TOUCHING = [("road", "pavement"), ("building", "tree"), ("sky", "building"), ("sky", "tree"), ("sky", "pole"), ("building", "pole"), ("road", "car"),
-            ("pedestrian", "bicyclist"), ("building", "fence"), ("pavement", "fence"), ("pavement", "pedestrian"), ("pole", "sign"), ("car", "building"), ("tree", "pole")]
+SMALLEST = {"everyone else": 28.0, "protanopia": 18.0, "deuteranopia": 18.0, "tritanopia": 18.0}
+TOUCHING = """sky-building sky-pole sky-tree sky-sign sky-pedestrian building-pole building-road building-pavement building-tree building-sign
+    building-fence building-car building-pedestrian building-bicyclist pole-road pole-pavement pole-tree pole-sign pole-fence pole-car
+    pole-pedestrian road-pavement road-car road-pedestrian road-bicyclist pavement-tree pavement-fence pavement-car pavement-pedestrian
+    pavement-bicyclist tree-sign tree-fence tree-car tree-pedestrian fence-car fence-pedestrian car-pedestrian car-bicyclist
+    pedestrian-bicyclist""".split()
 
 
-def lab(colours, sight):
-    share = colours / 255
-    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-    seen = np.clip(linear @ SIGHT[sight].T, 0, 1)
-    xyz = seen @ np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]).T
-    f = np.where((xyz := xyz / [0.95047, 1, 1.08883]) > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
+def linear(rgb):
+    """sRGB 0 to 255 -> linear light 0 to 1 (IEC 61966-2-1)."""
+    rgb = np.asarray(rgb, float) / 255
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
 
 
-@pytest.mark.parametrize("sight", SIGHT)
-def test_any_two_colours_stay_apart(sight):
-    colours = lab(palettes.CAMVID.colours, sight)
-    distance = np.linalg.norm(colours[:, None] - colours[None], axis=-1)[np.triu_indices(12, 1)]
-    assert distance.min() >= 17
+def cielab(light):
+    """Linear sRGB -> CIELAB under D65 (CIE 15:2004)."""
+    to_xyz = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+    ratio = light @ to_xyz.T / (0.95047, 1.0, 1.08883)
+    f = np.where(ratio > 216 / 24389, np.cbrt(ratio), (24389 / 27 * ratio + 16) / 116)
+    return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
+
+
+def test_the_measure_agrees_with_scikit_image():
+    from skimage.color import rgb2lab
+
+    assert np.allclose(cielab(linear(CAMVID.colours)), rgb2lab(CAMVID.colours[None])[0], atol=0.05)
+
+
+@pytest.mark.parametrize("reader", SEEN_BY)
+def test_any_two_classes_stay_apart(reader):
+    seen = cielab(np.clip(linear(CAMVID.colours) @ SEEN_BY[reader].T, 0, 1))
+    first, second = np.triu_indices(len(seen), 1)
+    distance = np.linalg.norm(seen[first] - seen[second], axis=-1)
+    nearest = distance.argmin()
+    names = (*CAMVID.names_en, "void")
+    assert distance.min() >= SMALLEST[reader], f"{names[first[nearest]]} and {names[second[nearest]]}: {distance.min():.1f}"
 
 
 def test_classes_that_touch_differ_in_lightness():
-    lightness = lab(palettes.CAMVID.colours, "normal")[:, 0]
-    index = palettes.CAMVID.names_en.index
-    assert min(abs(lightness[index(a)] - lightness[index(b)]) for a, b in TOUCHING) >= 12
+    lightness = cielab(linear(CAMVID.colours))[:, 0]
+    for pair in TOUCHING:
+        one, other = (CAMVID.names_en.index(name) for name in pair.split("-"))
+        assert abs(lightness[one] - lightness[other]) >= 8, pair
 
 
-def test_a_label_map_is_coloured_and_void_is_the_last_colour():
-    coloured = palettes.CAMVID.colourise([[0, 11], [10, 3]])
-    assert coloured.dtype == np.uint8 and coloured.shape == (2, 2, 3)
-    assert coloured[0, 1].tolist() == palettes.CAMVID.colours[11].tolist()
+def test_camvid_s_original_colours_would_fail():
+    """The measure can fail: CamVid's own colours do, for readers with protanopia."""
+    original = [(128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (60, 40, 222), (128, 128, 0), (192, 128, 128), (64, 64, 128),
+                (64, 0, 128), (64, 64, 0), (0, 128, 192)]
+    seen = cielab(np.clip(linear(original) @ SEEN_BY["protanopia"].T, 0, 1))
+    first, second = np.triu_indices(len(seen), 1)
+    assert np.linalg.norm(seen[first] - seen[second], axis=-1).min() < 10
 
 
-def test_a_label_of_twelve_is_refused_with_its_value():
-    with pytest.raises(ValueError, match="label 12 "):
-        palettes.CAMVID.colourise([[12]])
-
-
-def test_names_follow_the_language():
+def test_order_and_names():
+    assert CAMVID.names_en == ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist")
+    assert CAMVID.void == 11 and CAMVID.num_classes == len(CAMVID) == 11 and CAMVID.colours.shape == (12, 3)
     with reading("ko"):
-        assert palettes.CAMVID.name(3) == "도로" and palettes.CAMVID.name(11) == "무시"
-    assert palettes.CAMVID.name(3) == "road"
+        assert CAMVID.names()[2] == "기둥" and CAMVID.name(10) == "자전거 탄 사람" and CAMVID.name(11) == "무시"
+    with reading("en"):
+        assert CAMVID.names() == CAMVID.names_en and CAMVID.name(11) == "void"
+
+
+def test_colourise():
+    label = torch.tensor([[0, 5], [11, 10]], dtype=torch.uint8)
+    expected = np.array([[CAMVID.colours[0], CAMVID.colours[5]], [CAMVID.colours[11], CAMVID.colours[10]]])
+    for given in (label, label[None], label.numpy(), label.tolist()):
+        shown = CAMVID.colourise(given)
+        assert shown.dtype == np.uint8 and (shown == expected).all()
+    far = Palette(("a", "b"), ("가", "나"), np.array([[1, 1, 1], [2, 2, 2], [3, 3, 3]]), void=255)
+    assert (far.colourise([[0, 255, 1]])[0] == [[1, 1, 1], [3, 3, 3], [2, 2, 2]]).all() and far.colour(255) == (3, 3, 3)
+
+
+def test_colours_cannot_be_painted_over():
+    with pytest.raises(ValueError):
+        CAMVID.colours[0] = 0
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("label, error, word", [
+    ([[0, 12]], ValueError, "12"), (np.array([[-1]]), ValueError, "-1"), ([[0.5]], TypeError, "float64"), (np.zeros((2, 3, 4), int), ValueError, "(2, 3, 4)")])
+def test_refusals(language, label, error, word):
+    with reading(language), pytest.raises(error) as caught:
+        CAMVID.colourise(label)
+    assert word in str(caught.value) and (language == "en" or str(caught.value).endswith("해 주세요.") or str(caught.value).endswith("주세요."))
+
+
+def test_a_palette_needs_a_colour_for_each_name():
+    with pytest.raises(ValueError, match="3 colours"):
+        Palette(("a", "b"), ("가", "나"), np.zeros((2, 3)), void=2)
