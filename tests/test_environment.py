@@ -65,3 +65,19 @@ def test_one_address_for_the_repository():
         text = path.read_text(encoding="utf-8")
         addresses = re.findall(r"(?:github\.com|colab\.research\.google\.com/github|raw\.githubusercontent\.com)/([\w-]+/segcourse)\b", text)
         assert set(addresses) <= {user}, f"{path.name} has another address than segcourse/authoring/repository.py"
+
+
+# The packages of Colab's image of 2026-08-19, as googlecolab/backend-info lists them.
+COLAB = {"torch": "2.11.0", "torchvision": "0.26.0", "numpy": "2.1.3", "pillow": "11.3.0", "matplotlib": "3.10.0", "ipywidgets": "7.7.1", "anywidget": "0.9.21",
+         "scikit-image": "0.25.2", "pooch": "1.9.0", "safetensors": "0.8.0", "typer": "0.27.1", "rich": "13.9.4"}
+BROUGHT = {"lightning", "koreanize-matplotlib"}     # what Colab lacks and the install cell brings
+
+
+@pytest.mark.parametrize("line", PROJECT["dependencies"])
+def test_colab_s_own_package_is_good_enough(line):
+    """A range that shuts Colab's version out would make the install cell replace it, and ask the reader for a restart."""
+    requirement = Requirement(line)
+    if requirement.name in BROUGHT:
+        assert requirement.name not in COLAB
+    else:
+        assert COLAB[requirement.name] in requirement.specifier

@@ -15,7 +15,9 @@ CLAIMS = [(path.stem, claim) for path in build.sources(ROOT) for claim in check.
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
     """`bench(name)` is the Bench of a chapter and its table of spoils; the chapter's setup runs once."""
-    benches = {}
+    import torch
+
+    benches, threads = {}, torch.get_num_threads()      # a setup cell may set them for the whole process
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEGCOURSE_QUICK", "1")
         patch.setenv("SEGCOURSE_HOME", str(tmp_path_factory.mktemp("home")))
@@ -28,6 +30,7 @@ def bench(tmp_path_factory):
             return benches[name]
 
         yield of
+    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("chapter, claim", CLAIMS, ids=lambda value: value)
