@@ -255,6 +255,7 @@ class Cells {
     Object.assign(this, { stage, lab: stage.lab, name: "", role: "output", label: "", low: -9, high: 9, step: 1 }, options);
     this.at = [0, 0];
     this.shown = null;       // what show() was last given: geometry for hit tests
+    this.pending = null;
     this.typing = false;
     const field = this.field = element("input", {
       class: "sc-cell", type: "text", inputmode: "decimal", autocomplete: "off", spellcheck: "false",
@@ -267,13 +268,22 @@ class Cells {
     this.lab.listen(field, "input", () => {
       this.typing = true;
       const v = readNumber(field.value);
-      if (v !== null && this.edit) this.edit(...this.at, clamp(v, this.low, this.high));
+      if (v !== null && this.edit) this.put(...this.at, clamp(v, this.low, this.high));
     });
   }
 
   get focused() { return document.activeElement === this.field || (this.field.getRootNode().activeElement === this.field); }
 
-  valueAt([r, c]) { return this.shown && this.shown.value ? this.shown.value(r, c) : 0; }
+  /** The number in a cell: what was put there since the last draw, else what was drawn. */
+  valueAt([r, c]) {
+    if (this.pending && this.pending[0] === r && this.pending[1] === c) return this.pending[2];
+    return this.shown && this.shown.value ? this.shown.value(r, c) : 0;
+  }
+
+  put(r, c, v) {
+    this.pending = [r, c, v];
+    this.edit(r, c, v);
+  }
 
   pointAt([r, c], pinned) {
     this.at = [r, c];
@@ -301,12 +311,12 @@ class Cells {
     else if (e.key === "Escape" && this.typing && this.edit && this.before !== undefined) {
       e.preventDefault();
       this.typing = false;
-      this.edit(r, c, this.before);
+      this.put(r, c, this.before);
       this.lab.afterDraw(() => this.refresh(true));
     } else if ((e.key === "PageUp" || e.key === "PageDown") && this.edit) {
       e.preventDefault();
       this.typing = false;
-      this.edit(r, c, this.stepped(this.valueAt(this.at), e.key === "PageUp" ? 1 : -1));
+      this.put(r, c, this.stepped(this.valueAt(this.at), e.key === "PageUp" ? 1 : -1));
       this.lab.afterDraw(() => this.refresh(true));
     } else if (e.key.length === 1 && !this.typing && this.edit && !e.ctrlKey && !e.metaKey) {
       field.select();
@@ -337,7 +347,7 @@ class Cells {
     if (field.style.width !== width) field.style.width = width;
     if (field.style.height !== height) field.style.height = height;
     if (this.focused && this.typing && !force) return;
-    const text = s.text && !this.edit ? String(s.text(r, c) ?? "") : plainNumber(this.valueAt(this.at));
+    const text = s.text && !this.edit ? String(s.text(r, c, this.valueAt(this.at)) ?? "") : plainNumber(this.valueAt(this.at));
     if (field.value !== text) field.value = text;
     if (this.focused || force) {
       if (!this.typing) this.before = this.valueAt(this.at);
@@ -539,7 +549,7 @@ class Stage {
       if (steps || d.moved) {
         d.moved = true;
         const v = d.part.stepped(d.from, steps);
-        if (v !== d.part.valueAt(d.cell)) d.part.edit(...d.cell, v);
+        if (v !== d.part.valueAt(d.cell)) d.part.put(...d.cell, v);
       }
       return;
     }
@@ -598,6 +608,7 @@ class Lab {
     this.state = readState(model.get("value") || "", this.fields);
     this.timings = [];
     this.measureLayout = false;   // a test that times frames turns it on: the browser's layout is then part of the time
+    this.missing = new Set();
     this.handlerTime = 0;
     this.stages = [];
     this.refreshers = [];
@@ -624,7 +635,10 @@ class Lab {
   get narrow() { return this.width < 520; }
   get width() { return this.stageWidth || 720; }
 
-  t(key, values) { return fillText(this.texts[key] === undefined ? key : this.texts[key], values); }
+  t(key, values) {
+    if (this.texts[key] === undefined) { this.missing.add(key); return key; }   // a test looks at `missing`
+    return fillText(this.texts[key], values);
+  }
 
   listen(target, type, handler, options) {
     const timed = (e) => {
@@ -713,7 +727,7 @@ class Lab {
       if (!this.stageWidth) this.stageWidth = Math.max(Math.floor(stage.node.clientWidth), 240);
       const place = this.parts.layout(this.stageWidth);
       stage.fit(this.stageWidth, place.height);
-      for (const part of [...stage.parts, ...stage.handles]) part.shown = null;
+      for (const part of [...stage.parts, ...stage.handles]) { part.shown = null; part.pending = null; }
       this.parts.draw(stage.pen, place);
       for (const part of [...stage.parts, ...stage.handles]) part.refresh();
     }

@@ -100,8 +100,15 @@ export default { render: labRender((lab) => {
   const pictureOut = stage.image({ name: "upsampled", role: "output", label: t("output"), point: pointOut });
   lab.hint(t("hint"));
   const formula = lab.formula();
-  lab.onChange((state) => { spot = state.cell ? [state.cell[0] + state.padding, state.cell[1] + state.padding] : spot; });
-  if (lab.state.cell) spot = [lab.state.cell[0] + lab.state.padding, lab.state.cell[1] + lab.state.padding];
+  // The named cell is the pointed one, until the pointer moves on; cells are counted after the cut, the grid shows what is before it.
+  let known = "";
+  const follow = ({ cell, padding, scene }) => {
+    const now = `${cell} ${padding} ${scene}`;
+    if (now !== known) spot = cell ? [cell[0] + padding, cell[1] + padding] : null;
+    known = now;
+  };
+  lab.onChange(follow);
+  follow(lab.state);
 
   // ---------------------------------------------------------------- controls
   const nextStamp = () => {
@@ -205,7 +212,7 @@ export default { render: labRender((lab) => {
   }
 
   return {
-    reset() { flying = null; spot = lab.state.cell ? [lab.state.cell[0] + lab.state.padding, lab.state.cell[1] + lab.state.padding] : null; },
+    reset() { flying = null; known = ""; follow(lab.state); },
 
     compute(state) {
       const laid = layStamps(source(), state.kernel, state.stride, laidNow());

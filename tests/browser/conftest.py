@@ -1,0 +1,174 @@
+"""Labs in Chromium, from a static page: no kernel, no server, no network. `open_lab(lab)` gives a LabPage.
+
+SEGCOURSE_CHROMIUM names the browser where it is not found by itself.
+"""
+
+import os
+import shutil
+
+import pytest
+
+from segcourse.language import current
+
+SIZE = {"width": 800, "height": 900}
+
+
+def chromium_path():
+    named = os.environ.get("SEGCOURSE_CHROMIUM")
+    found = [named] if named else [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")]
+    return next((path for path in found if path), None)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'segcourse[test]'")
+    with playwright.sync_playwright() as driver:
+        path = chromium_path() or driver.chromium.executable_path
+        if not os.path.exists(path):
+            pytest.skip("no Chromium: install it (apt install chromium) or name it in SEGCOURSE_CHROMIUM")
+        chromium = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        yield chromium
+        chromium.close()
+
+
+# What tests do to a lab from inside its page.
+IN_PAGE = """
+window.lab = () => document.querySelector('.sc-lab').segcourseLab;
+window.part = (name) => [...lab().stages[0].parts, ...lab().stages[0].handles].find((p) => p.name === name);
+window.settled = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+window.numbers = (name) => { const s = part(name).shown; return Array.from({ length: s.rows }, (_, r) => Array.from({ length: s.cols }, (_, c) => s.value(r, c))); };
+window.place = (name, r, c) => {
+  const s = part(name).shown;
+  if (scrollY) scrollTo(0, 0);
+  const b = lab().stages[0].canvas.getBoundingClientRect();
+  return s.rows === undefined ? [b.left + s.x, b.top + s.y] : [b.left + s.x + (c + 0.5) * s.cellWidth, b.top + s.y + (r + 0.5) * s.cellHeight];
+};
+window.pointer = (type, x, y, buttons) => lab().stages[0].canvas.dispatchEvent(new PointerEvent(type, { clientX: x, clientY: y, buttons, button: type === 'pointermove' ? -1 : 0, pointerId: 1, pointerType: 'mouse', bubbles: true, cancelable: true }));
+// `count` moves along `path`(i) -> [x, y], each drawn: what it cost, handlers, arithmetic, drawing and the browser's layout together.
+// With `paced`, one a frame as the screen goes; without, one after the other, which costs the same and waits for nothing.
+window.timeMoves = async (count, path, { pressed = false, paced = false } = {}) => {
+  lab().measureLayout = true;
+  const [x0, y0] = path(0);
+  if (pressed) pointer('pointerdown', x0, y0, 1);
+  await settled();
+  lab().timings.length = 0;
+  for (let i = 1; i <= count; i += 1) {
+    const [x, y] = path(i);
+    pointer('pointermove', x, y, pressed ? 1 : 0);
+    if (paced) await new Promise(requestAnimationFrame);
+    else if (lab().frame) { cancelAnimationFrame(lab().frame); lab().frame = 0; lab().draw(); }
+  }
+  await settled();
+  const all = lab().timings.map((f) => f.total).sort((a, b) => a - b);
+  if (pressed) pointer('pointerup', x0, y0, 0);
+  return { frames: all.length, median: all[Math.floor(all.length / 2)], p95: all[Math.floor(all.length * 0.95)], worst: all[all.length - 1] };
+};
+"""
+
+
+class LabPage:
+    """A lab in a page. Numbers are read from what was painted, places are those of the cells on the screen."""
+
+    def __init__(self, context, lab, path, dark):
+        self.lab = lab
+        path.write_text(
+            f'<!doctype html><html lang="{current()}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+            f'<body style="margin:16px;background:{"#111111" if dark else "#ffffff"}">{lab.html(picture=False)}', encoding="utf-8")
+        self.page = context.new_page()
+        self.problems, self.requests = [], []
+        self.page.on("console", lambda message: self.problems.append(message.text) if message.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.add_init_script(IN_PAGE)
+        self.page.goto(path.as_uri())
+        self.page.wait_for_selector(".sc-lab canvas")
+        self.page.wait_for_function("lab().timings.length > 0")
+        self.page.evaluate("settled()")
+
+    def run(self, code, argument=None):
+        result = self.page.evaluate(code, argument)
+        self.page.evaluate("settled()")
+        return result
+
+    def numbers(self, name):
+        return self.run("numbers", name)
+
+    def place(self, name, row=0, column=0):
+        return self.page.evaluate("([n, r, c]) => place(n, r, c)", [name, row, column])
+
+    def click(self, name, row=0, column=0):
+        self.page.mouse.click(*self.place(name, row, column))
+        self.page.evaluate("settled()")
+
+    def press(self, *keys):
+        for key in keys:
+            self.page.keyboard.press(key)
+        self.page.evaluate("settled()")
+
+    @property
+    def value(self):
+        """The text Python sees once the reader has paused."""
+        self.page.evaluate("lab().unsaved && lab().save()")
+        return self.page.evaluate("lab().root.parentElement.segcourseModel.get('value')")
+
+    @property
+    def state(self):
+        return self.lab.read_state(self.value)
+
+    def choose(self, label):
+        """Press a radio button."""
+        self.page.get_by_role("radio", name=label, exact=True).check()
+        self.page.evaluate("settled()")
+
+    def time_moves(self, path, *, count=200, pressed=False, paced=False, limit=16, rounds=3):
+        """Milliseconds of `count` moves along the JavaScript function `path`. Where another program took the processor, up to `rounds` are
+        run and the quietest counts: the lab's own cost is what is asked for."""
+        best = None
+        for _ in range(rounds):
+            took = self.page.evaluate(f"timeMoves({count}, {path}, {{ pressed: {str(pressed).lower()}, paced: {str(paced).lower()} }})")
+            best = took if best is None or took["p95"] < best["p95"] else best
+            if best["p95"] <= limit:
+                break
+        return best
+
+    @property
+    def line(self):
+        return self.page.inner_text(".sc-line")
+
+    @property
+    def formula(self):
+        return self.page.inner_text(".sc-formula")
+
+
+@pytest.fixture(scope="session")
+def context_of(browser):
+    """A browser context for each setting, made once: tests share them, each with a page of its own."""
+    made = {}
+
+    def context(width, dark, reduced_motion, touch):
+        key = width, dark, reduced_motion, touch
+        if key not in made:
+            made[key] = browser.new_context(viewport=SIZE | {"width": width}, has_touch=touch, color_scheme="dark" if dark else "light",
+                                            reduced_motion="reduce" if reduced_motion else "no-preference")
+            made[key].set_default_timeout(10_000)
+        return made[key]
+
+    return context
+
+
+@pytest.fixture
+def open_lab(context_of, tmp_path):
+    """open_lab(lab, width=800, dark=False, reduced_motion=True, touch=False) -> LabPage. Fails the test on any console error or request."""
+    pages = []
+
+    def opened(lab, *, width=800, dark=False, reduced_motion=True, touch=False):
+        pages.append(LabPage(context_of(width, dark, reduced_motion, touch), lab, tmp_path / f"lab-{len(pages)}.html", dark))
+        return pages[-1]
+
+    yield opened
+    for page in pages:
+        missing = page.page.evaluate("[...lab().missing]")
+        page.page.close()
+        assert page.problems == []
+        assert missing == [], "texts that Python does not hand over"
+        assert [url for url in page.requests if not url.startswith(("file:", "blob:", "data:"))] == []
