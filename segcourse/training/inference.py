@@ -26,7 +26,7 @@ def _ready(model: nn.Module, device, precision: str):
         place.type, dtype=torch.bfloat16 if word == "bf16-mixed" else torch.float16)
     try:
         # the same algorithms every time, so that a checkpoint scores again as it did
-        with torch.inference_mode(), half, torch.backends.cudnn.flags(benchmark=False, deterministic=True):
+        with torch.inference_mode(), half, torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             yield place
     finally:
         model.train(was_training)

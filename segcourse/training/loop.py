@@ -114,7 +114,7 @@ def fit(model: nn.Module, train, valid, recipe: Recipe, callbacks: tuple[Callbac
     for callback in callbacks:
         callback.on_start(run)
 
-    with torch.random.fork_rng(devices=[place] if on_gpu else []), torch.backends.cudnn.flags(benchmark=on_gpu):
+    with torch.random.fork_rng(devices=[place] if on_gpu else []), torch.backends.cudnn.flags(enabled=True, benchmark=on_gpu):
         torch.manual_seed(recipe.seed)
         model.train()
         started = time.perf_counter()
