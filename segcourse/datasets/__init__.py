@@ -9,10 +9,8 @@ import difflib
 import importlib
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from segcourse.datasets.held import hold
+from segcourse.datasets.normalisation import IMAGENET_MEAN, IMAGENET_STD, normalise
 from segcourse.datasets.root import data_root
 from segcourse.language import say
 
@@ -24,9 +22,6 @@ _SETS = {
     "camvid": ("camvid", "CamVid", ("train", "valid", "test"), True),
     "folder": ("folder", "Folder", ("all", "train", "valid", "test"), True),
 }
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)   # of torchvision's ImageNet weights, RGB in [0, 1]
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def names() -> list[str]:
@@ -68,19 +63,3 @@ def load(name: str, split: str, root: str | Path | None = None, **options):
     if reads_files:
         options["root"] = data_root(root)
     return build(split, **options)
-
-
-def normalise(images: Tensor) -> Tensor:
-    """uint8 images (..., 3, H, W) -> float32 of the same shape, as ImageNet-trained networks expect them: (x / 255 - mean) / std.
-
-    Raises ValueError for other than 3 channels, TypeError for floats, which may have been normalised already.
-    """
-    if images.dtype != torch.uint8:
-        raise TypeError(say(en=f"images must be uint8, not {images.dtype}: pass them as datasets give them, before any scaling",
-                            ko=f"이미지는 uint8이어야 하는데 {images.dtype}이에요. 데이터 세트가 준 그대로 넣어 주세요."))
-    if images.ndim < 3 or images.shape[-3] != 3:
-        raise ValueError(say(en=f"images must be (..., 3, H, W), not {tuple(images.shape)}: the third dimension from the end is the colour",
-                             ko=f"이미지의 모양은 (..., 3, H, W)여야 하는데 {tuple(images.shape)}이에요. 색 채널을 끝에서 세 번째에 놓아 주세요."))
-    mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(3, 1, 1) * 255
-    std = torch.tensor(IMAGENET_STD, device=images.device).view(3, 1, 1) * 255
-    return (images.float() - mean) / std

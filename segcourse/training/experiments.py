@@ -144,7 +144,7 @@ class Experiment:
                 "variants": self.variants, "seeds": self.seeds, "threads": THREADS}
         digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode())
         for name in self.sources():
-            digest.update(f"\n# {name}\n{_bare_source(name)}".encode())
+            digest.update(f"\n# {name}\n{bare(_source(name))}".encode())
         return digest.hexdigest()[:16]
 
     def sources(self) -> list[str]:
@@ -257,9 +257,8 @@ def _of_package(package: str, name: str) -> set[str]:
     return {f"{package}.{name}"} if _is_module(f"{package}.{name}") else set()
 
 
-def _bare_source(name: str) -> str:
-    """The source without comments, docstrings, blank lines and the words said to a reader: rewording must not make results stale."""
-    text = _source(name)
+def bare(text: str) -> str:
+    """Python source without comments, docstrings, blank lines and the words said to a reader: rewording must not make results stale."""
     lines = text.encode().splitlines()
     cuts: list[tuple[int, int, int, int]] = []            # first line, byte, last line, byte
     for node in ast.walk(ast.parse(text)):
