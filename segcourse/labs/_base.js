@@ -36,7 +36,7 @@
             stage.handle({ name, label, at, move, step }) .show({ x, y, shape }): a thing to drag with the pointer or move with the arrow keys: move(dx, dy) in px, or in steps with keys.
             pen: ctx, width, colours, text(string, x, y, { align, size, weight, role, baseline }), line([[x, y], ...], { role, width, dash }), arrow(x1, y1, x2, y2, { role }),
             box(x, y, w, h, { role, fill, width, dash, radius }), sign("*", x, y). Units are CSS pixels; the canvas follows the screen's resolution.
-            lab.colours: ink, muted, faint, paper, input, kernel, output, negative, count, good, bad ("#rrggbb"), .dark; lab.tint(role, share), lab.sequential(share), lab.diverging(share -1..1).
+            lab.colours: ink, muted, faint, paper, input, kernel, output, negative, count, good, bad ("#rrggbb"), .dark; lab.tint(role, share), lab.sequential(share) (viridis), lab.countColour(n, most), lab.diverging(share -1..1).
             lab.font: the family for canvas text. lab.narrow: width under 520 px.
    CONTROLS lab.slider({ field, label, low, high, step, show }), lab.number(...), lab.select({ field, label, options: [[value, text], ...] }), lab.choice(...) (radio buttons as a bar),
             lab.toggle({ field, label }), lab.button({ label, press, hint }). Bound to a field, or to { get, set } in place of `field`. Each returns an element; .refresh() is called at each draw.
@@ -118,6 +118,7 @@ function resizeGrid(grid, rows, cols, fill = 0) {
 
 // ------------------------------------------------------------------ colours
 
+const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"];
 const VIRIDIS = ["#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725"];
 const ROLES = ["ink", "muted", "faint", "paper", "input", "kernel", "output", "negative", "count", "good", "bad"];
 
@@ -706,6 +707,8 @@ class Lab {
   }
 
   sequential(share) { return along(VIRIDIS, share); }
+  /** How many of at most `most`: the scale of counts in segcourse.figures too. */
+  countColour(n, most) { return along(CIVIDIS, 0.12 + 0.85 * n / Math.max(most, 1)); }
   diverging(share) { return share < 0 ? this.tint("negative", -share) : this.tint("output", share); }
 
   stage() {

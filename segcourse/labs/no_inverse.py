@@ -4,6 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from segcourse import figures, ops
+from segcourse.figures.figure import new, style
 from segcourse.labs.base import Field, Lab, LabValueError, module_source, style_source
 from segcourse.language import say
 
@@ -56,9 +57,9 @@ class NoInverseLab(Lab):
             "productNo": say(en="the inner product is not kept", ko="내적은 달라지고"),
             "againYes": say(en="and going forward again changes nothing", ko="한 번 더 앞으로 가도 달라지지 않아요"),
             "againNo": say(en="and going forward again gives other numbers", ko="한 번 더 앞으로 가면 다른 수가 나와요"),
-            "convLine": say(en="Convolution and its transpose: {shape}, {values}, {product}, {again}.", ko="합성곱과 전치: {shape} {values}. {product} {again}."),
-            "poolLine": say(en="Pooling and unpooling: {shape}, {values}, {product}, {again}.", ko="풀링과 언풀링: {shape} {values}. {product} {again}."),
-            "title": say(en="Lab: there is no inverse", ko="실험실: 역연산은 없어요"),
+            "convLine": say(en="Convolution and its transpose: {shape}, {values}, {product}, {again}.", ko="합성곱과 전치에서는 {shape} {values}. {product} {again}."),
+            "poolLine": say(en="Pooling and unpooling: {shape}, {values}, {product}, {again}.", ko="풀링과 언풀링에서는 {shape} {values}. {product} {again}."),
+            "title": say(en="Lab: there is no inverse", ko="역연산이 없다는 것을 보는 실험실"),
             "try1": say(en="Make every kernel number 0.5 at stride 2. One more light turns on. Why does the one for the values stay off?",
                         ko="스트라이드 2에서 커널을 모두 0.5로 바꿔 보세요. 불이 하나 더 켜져요. 값의 불은 왜 꺼져 있을까요?"),
             "try2": say(en="Which x does pooling give back unharmed? Here is one: move a zero and watch.",
@@ -106,13 +107,36 @@ class NoInverseLab(Lab):
                 "pool": [v[0, 0] for v in (x, pooled, unpooled, F.max_pool2d(unpooled, 2))]}
 
     def static_picture(self):
-        """Both columns of the default state, one above the other: x (4, 4), forward (2, 2), back (4, 4), forward again (2, 2)."""
+        """Both ways of the default state, one above the other: x (4, 4), forward (2, 2), back (4, 4), forward again (2, 2)."""
         both = self.there_and_back(self.read_state(""))
-        words = {"conv": (say(en="conv", ko="합성곱"), say(en="transpose", ko="전치"), say(en="conv again", ko="다시 합성곱")),
-                 "pool": (say(en="pool", ko="풀링"), say(en="unpool", ko="언풀링"), say(en="pool again", ko="다시 풀링"))}
-        return _picture(both, words)
-
-
-def _picture(both, words):
-    figure = figures.grids([(both["conv"][0], "input", "x"), *((grid, "output", word) for grid, word in zip(both["conv"][1:], words["conv"]))])
-    return figure
+        rows = [
+            ("conv", say(en="Convolution, its transpose, convolution: the shape comes back, the values do not",
+                         ko="합성곱으로 가서 전치로 돌아오면 모양은 같아도 값은 달라요"), ("x", "Ax", "AᵀAx", "AAᵀAx")),
+            ("pool", say(en="Pooling, unpooling, pooling: the values do not come back, but the last step changes nothing",
+                         ko="언풀링으로 돌아와도 값은 다르지만, 다시 풀링하면 그대로예요"), ("x", "Px", "PᵀPx", "PPᵀPx")),
+        ]
+        switches = (both["pool"][2] != 0).nonzero().tolist()
+        cell, gap, tall = 0.4, 0.62, 2.5          # inches
+        with style():
+            figure = new(2 * tall)
+            wide, high = figure.get_size_inches()
+            for row, (column, headline, names) in enumerate(rows):
+                top = row * tall
+                left = (wide - 12 * cell - 3 * gap) / 2
+                figure.text(left / wide, 1 - (top + 0.24) / high, headline, fontsize=10.5, va="center")
+                for index, (grid, name) in enumerate(zip(both[column], names)):
+                    height, width = grid.shape
+                    box = (left / wide, 1 - (top + 0.78 + height * cell) / high, width * cell / wide, height * cell / high)
+                    figures.grid(grid, role="output" if index else "input", title=name, highlight=switches if column == "pool" and index in (0, 2) else (),
+                                 ax=figure.add_axes(box))
+                    left += width * cell
+                    if index < 3:
+                        figure.text((left + gap / 2) / wide, 1 - (top + 0.78 + cell) / high, "→", fontsize=16, ha="center", va="center")
+                    left += gap
+        told = {column: " → ".join("; ".join(" ".join(f"{v:g}" for v in line) for line in grid.tolist()) for grid in grids) for column, grids in both.items()}
+        figure.alt = say(
+            en=f"Lab, there is no inverse. Convolution, transpose, convolution: {told['conv']}. The 4x4 shape comes back, the values do not. "
+               f"Max pooling, unpooling, pooling: {told['pool']}. The values do not come back either, but pooling again changes nothing.",
+            ko=f"역연산은 없어요. 합성곱, 전치, 다시 합성곱 순서로 {told['conv']}. 4x4 모양은 돌아오지만 값은 돌아오지 않아요. "
+               f"최대 풀링, 언풀링, 다시 풀링 순서로 {told['pool']}. 값은 역시 돌아오지 않지만, 다시 풀링해도 그대로예요.")
+        return figure

@@ -161,7 +161,7 @@ export default { render: labRender((lab) => {
     if (view === "average") gain = gain * stride * stride / (kernelGrid.length * kernelGrid[0].length);
     if (Math.abs(gain) < 1e-6) gain = 1;
     const most = laid.count.reduce((a, b) => Math.max(a, b), 1), values = view === "average" ? average : laid.data;
-    const levels = Array.from({ length: most + 1 }, (_, n) => toRgb(lab.sequential(n / most)));
+    const levels = Array.from({ length: most + 1 }, (_, n) => toRgb(lab.countColour(n, most)));
     for (let r = 0; r < rows; r += 1) {
       for (let c = 0; c < cols; c += 1) {
         const at = (r + p) * laid.cols + c + p, to = (r * cols + c) * 4;
@@ -264,7 +264,7 @@ export default { render: labRender((lab) => {
         if (p) outlines.push({ r: p, c: p, rows: laid.rows - 2 * p, cols: laid.cols - 2 * p, role: "output", width: 2.5 });
         if (last && laidNow() < total()) outlines.push({ r: last[0] * state.stride, c: last[1] * state.stride, rows: kh, cols: kw, role: "kernel", width: 3, dash: flying ? [5, 4] : [] });
         output.show({ x: ox, y: oy, cell: oCell, rows: laid.rows, cols: laid.cols, title: t("outTitle", { h: laid.rows - 2 * p, w: laid.cols - 2 * p }), value: (r, c) => data[r * laid.cols + c],
-          fill: state.view === "count" ? (r, c, v) => (v ? lab.sequential(0.12 + 0.88 * (v - 1) / Math.max(most - 1, 3)) : colours.paper) : null,
+          fill: state.view === "count" ? (r, c, v) => (v ? lab.countColour(v, most) : colours.paper) : null,
           hatch: (r, c) => laid.count[r * laid.cols + c] === 0, text: (r, c, v) => (laid.count[r * laid.cols + c] ? numberText(v) : ""), numbers: Math.max(laid.rows, laid.cols) <= 16,
           faded: p ? cut : null, selected: spot && spot[0] < laid.rows && spot[1] < laid.cols ? spot : null, outlines,
           describe: (r, c) => (cut(r, c) ? t("cutCell") : t("stampsHere", { n: laid.count[r * laid.cols + c] })) });

@@ -63,7 +63,7 @@ class TransposedConvLab(Lab):
 
     def texts(self):
         return {
-            "title": say(en="Lab: transposed convolution, stamp by stamp", ko="실험실: 도장으로 보는 전치 합성곱"),
+            "title": say(en="Lab: transposed convolution, stamp by stamp", ko="도장으로 보는 전치 합성곱 실험실"),
             "input": say(en="input", ko="입력"),
             "kernel": say(en="kernel", ko="커널"),
             "output": say(en="output", ko="출력"),
@@ -89,7 +89,7 @@ class TransposedConvLab(Lab):
             "box": say(en="box", ko="상자"),
             "bilinear": say(en="bilinear", ko="쌍선형"),
             "random": say(en="random", ko="무작위"),
-            "checkerboard": say(en="checkerboard: k = 3, s = 2", ko="체커보드: k = 3, s = 2"),
+            "checkerboard": say(en="checkerboard: k = 3, s = 2", ko="체커보드(k = 3, s = 2)"),
             "profile": say(en="row {row} of the output, from the side", ko="출력의 {row}행을 옆에서 본 모습"),
             "outCell": say(en="output[row {row}, column {column}]", ko="출력[{row}행 {column}열]"),
             "cutCell": say(en="cut away by the padding", ko="패딩이 잘라 낸 칸"),
@@ -105,7 +105,7 @@ class TransposedConvLab(Lab):
             "lineApart": say(en="No two stamps overlap.", ko="겹치는 도장이 없어요."),
             "lineAverage": say(en="This is the average the lecture notes speak of, not what a transposed convolution gives.",
                                ko="강의 노트가 말한 평균이에요. 전치 합성곱의 값은 아니에요."),
-            "lineCount": say(en="One cell gets {least} to {most} stamps.", ko="칸마다 도장이 {least}개에서 {most}개까지 찍혀요."),
+            "lineCount": say(en="A cell gets between {least} and {most} stamps.", ko="칸마다 도장이 {least}개에서 {most}개까지 찍혀요."),
             "lineCountSame": say(en="Every cell gets {most}.", ko="모든 칸에 {most}개씩 찍혀요."),
             "lineEven": say(en="Stride {s} divides kernel {k}: inside, all cells get equally many.",
                             ko="커널 크기 {k:은/는} 스트라이드 {s:으로/로} 나누어떨어져요. 안쪽 칸은 도장 수가 모두 같아요."),
@@ -128,7 +128,7 @@ class TransposedConvLab(Lab):
             (x, "input", say(en="input", ko="입력")),
             (kernel, "kernel", say(en="kernel", ko="커널")),
             (output, "output", say(en="output, stride 2", ko="출력, 스트라이드 2")),
-        ], operators=("*", "="))
+        ], operators=("*", "="), highlight={2: [(2, 2)]})
         rows = "; ".join(" ".join(f"{v:g}" for v in row) for row in output.tolist())
         figure.alt = say(
             en=f"Lab, transposed convolution: a 2x2 input (1 2; 3 4) and a 3x3 kernel of ones at stride 2 give a 5x5 output ({rows}). "

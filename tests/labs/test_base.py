@@ -155,3 +155,10 @@ def test_nothing_in_a_state_can_end_the_script_of_a_page():
     assert page.count("</script>") == 1 and page.endswith("</script>")
     assert "<!--" not in page and "\u2028" not in page
     assert json.loads(re.search(r"state = (\{.*?\}), heard", page).group(1).replace("<\\!--", "<!--"))["_texts"]["title"].startswith("</script>")
+
+
+def test_a_role_has_one_colour_in_figures_and_labs():
+    from segcourse.figures.figure import ROLES
+    light = style_source().split("[data-theme")[0]
+    for role in ("input", "kernel", "output"):
+        assert re.search(rf"--sc-{role}: (#\w+);", light).group(1) == ROLES[role][1]
