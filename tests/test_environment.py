@@ -1,4 +1,4 @@
-"""The ways in agree: pip (pyproject.toml), conda (environment.yml) and make ask for the same, in ranges, and the address of the course is one."""
+"""The ways in agree: pip (pyproject.toml), conda (environment.yml) and make ask for the same, in ranges, and the course has one address."""
 
 import re
 import tomllib
@@ -55,7 +55,9 @@ def test_conda_brings_the_tools_make_needs():
 def test_requirement_is_a_range(line):
     specifiers = list(Requirement(line).specifier)
     assert specifiers, f"{line}: give the oldest version that works"
-    assert not [str(each) for each in specifiers if each.operator in ("==", "===", "~=")], f"{line}: a pin breaks with the next Colab; write >="
+    assert not [str(each) for each in specifiers if each.operator in ("==", "===", "~=")], (
+        f"{line}: a pin breaks with the next Colab; write >="
+    )
 
 
 def test_one_address_for_the_repository():
@@ -63,14 +65,28 @@ def test_one_address_for_the_repository():
     tracked = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *sorted((ROOT / "notebooks").glob("*/*.ipynb"))]
     for path in tracked:
         text = path.read_text(encoding="utf-8")
-        addresses = re.findall(r"(?:github\.com|colab\.research\.google\.com/github|raw\.githubusercontent\.com)/([\w-]+/segcourse)\b", text)
+        addresses = re.findall(
+            r"(?:github\.com|colab\.research\.google\.com/github|raw\.githubusercontent\.com)/([\w-]+/segcourse)\b", text
+        )
         assert set(addresses) <= {user}, f"{path.name} has another address than segcourse/authoring/repository.py"
 
 
 # The packages of Colab's image of 2026-08-19, as googlecolab/backend-info lists them.
-COLAB = {"torch": "2.11.0", "torchvision": "0.26.0", "numpy": "2.1.3", "pillow": "11.3.0", "matplotlib": "3.10.0", "ipywidgets": "7.7.1", "anywidget": "0.9.21",
-         "scikit-image": "0.25.2", "pooch": "1.9.0", "safetensors": "0.8.0", "typer": "0.27.1", "rich": "13.9.4"}
-BROUGHT = {"lightning", "koreanize-matplotlib"}     # what Colab lacks and the install cell brings
+COLAB = {
+    "torch": "2.11.0",
+    "torchvision": "0.26.0",
+    "numpy": "2.1.3",
+    "pillow": "11.3.0",
+    "matplotlib": "3.10.0",
+    "ipywidgets": "7.7.1",
+    "anywidget": "0.9.21",
+    "scikit-image": "0.25.2",
+    "pooch": "1.9.0",
+    "safetensors": "0.8.0",
+    "typer": "0.27.1",
+    "rich": "13.9.4",
+}
+BROUGHT = {"lightning", "koreanize-matplotlib"}  # what Colab lacks and the install cell brings
 
 
 @pytest.mark.parametrize("line", PROJECT["dependencies"])

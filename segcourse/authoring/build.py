@@ -1,7 +1,7 @@
 """Makes the notebooks of the course from their sources: `python -m segcourse.authoring.build --help`.
 
-A notebook is built once per language: resolved for it, run in a fresh kernel, cleaned of all that could differ between two builds on one machine,
-and written in one step. Whether it is stale is decided by a hash of what the reader would see before running it.
+A notebook is built once per language: resolved for it, run in a fresh kernel, cleaned of all that could differ between two builds on one
+machine, and written in one step. Whether it is stale is decided by a hash of what the reader would see before running it.
 """
 
 import argparse
@@ -24,8 +24,8 @@ from segcourse.authoring import check, localise, repository
 from segcourse.authoring.source import Cell, Chapter, Problem, SourceError, read_chapter
 from segcourse.language import LANGUAGES
 
-LARGEST = 1_500_000         # bytes of a built notebook: what GitHub still shows
-CELL_SECONDS = 600          # no cell of a chapter takes that long
+LARGEST = 1_500_000  # bytes of a built notebook: what GitHub still shows
+CELL_SECONDS = 600  # no cell of a chapter takes that long
 THREADS = 2
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -38,7 +38,9 @@ def course_root() -> Path:
     """The checkout this package was imported from. Raises FileNotFoundError in an installed wheel, which has no sources."""
     root = Path(segcourse.__file__).resolve().parents[1]
     if not (root / "notebooks" / "source").is_dir():
-        raise FileNotFoundError("notebooks are built in a checkout of the course, where notebooks/source is: clone the repository and run it there")
+        raise FileNotFoundError(
+            "notebooks are built in a checkout of the course, where notebooks/source is: clone the repository and run it there"
+        )
     return root
 
 
@@ -57,6 +59,7 @@ def sources(root: Path, chapters: Iterable[str] | None = None) -> list[Path]:
 
 
 # --- from source to notebook ----------------------------------------------------------------------------------------------
+
 
 class Page(NamedTuple):
     """A notebook, and for each of its cells the line of the source where it begins."""
@@ -89,10 +92,13 @@ def make_notebook(chapter: Chapter, language: str, *, draft: bool = False) -> Pa
         raise SourceError(problems)
     for position, cell in enumerate(cells):
         cell.id = f"{chapter.name[:2]}-{position:03d}"
-    notebook = new_notebook(cells=cells, metadata={
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
-    })
+    notebook = new_notebook(
+        cells=cells,
+        metadata={
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
+        },
+    )
     seen = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in cells]
     digest = hashlib.sha256(json.dumps(seen, ensure_ascii=False).encode()).hexdigest()
     notebook.metadata["segcourse"] = {"chapter": chapter.name, "language": language, "source_sha256": digest}
@@ -116,13 +122,16 @@ def _code(cell: Cell, language: str) -> nbformat.NotebookNode:
         try:
             text = exercises.get(stubs[0]).stub(language).strip("\n")
         except (AttributeError, KeyError, ValueError) as error:
-            raise localise.CodeError(0, f"there is no exercise {stubs[0]!r} to take the stub from ({error}): correct the tag, or write the exercise") from error
+            raise localise.CodeError(
+                0, f"there is no exercise {stubs[0]!r} to take the stub from ({error}): correct the tag, or write the exercise"
+            ) from error
     else:
         text = localise.resolve(cell.text, language)
     return new_code_cell(text, metadata={"tags": list(cell.tags)} if cell.tags else {})
 
 
 # --- running --------------------------------------------------------------------------------------------------------------
+
 
 def kernel_environment(home: Path, *, quick: bool = False) -> dict[str, str]:
     """The environment a chapter is run in, by the build and by the tests: two threads, no GPU, no data or progress of this machine.
@@ -133,9 +142,15 @@ def kernel_environment(home: Path, *, quick: bool = False) -> dict[str, str]:
     package = str(Path(segcourse.__file__).resolve().parents[1])
     environment.update(
         {name: str(THREADS) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")},
-        PYTHONPATH=os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH")])), PYTHONHASHSEED="0", PYTHONIOENCODING="utf-8",
-        CUDA_VISIBLE_DEVICES="", IPYTHONDIR=str(home / "ipython"), SEGCOURSE_BUILD="1",
-        SEGCOURSE_HOME=str(home / "home"), SEGCOURSE_DATA=str(home / "data"))
+        PYTHONPATH=os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH")])),
+        PYTHONHASHSEED="0",
+        PYTHONIOENCODING="utf-8",
+        CUDA_VISIBLE_DEVICES="",
+        IPYTHONDIR=str(home / "ipython"),
+        SEGCOURSE_BUILD="1",
+        SEGCOURSE_HOME=str(home / "home"),
+        SEGCOURSE_DATA=str(home / "data"),
+    )
     environment.pop("MPLBACKEND", None)
     if quick:
         environment["SEGCOURSE_QUICK"] = "1"
@@ -149,7 +164,11 @@ def _kernel_manager():
 
     class ThisPython(KernelSpecManager):
         def get_kernel_spec(self, kernel_name):
-            return KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=40"], display_name="Python 3", language="python")
+            return KernelSpec(
+                argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=40"],
+                display_name="Python 3",
+                language="python",
+            )
 
     return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
 
@@ -172,17 +191,29 @@ def execute(page: Page, chapter: Chapter, folder: Path, *, quick: bool = False, 
             report(cell_index + 1, len(page.notebook.cells))
 
     with tempfile.TemporaryDirectory(prefix="segcourse-") as home:
-        client = NotebookClient(page.notebook, km=_kernel_manager(), timeout=CELL_SECONDS, resources={"metadata": {"path": str(folder)}}, record_timing=False,
-                                store_widget_state=False, coalesce_streams=True, allow_errors=draft, on_cell_start=starts)
+        client = NotebookClient(
+            page.notebook,
+            km=_kernel_manager(),
+            timeout=CELL_SECONDS,
+            resources={"metadata": {"path": str(folder)}},
+            record_timing=False,
+            store_widget_state=False,
+            coalesce_streams=True,
+            allow_errors=draft,
+            on_cell_start=starts,
+        )
         try:
             client.execute(env=kernel_environment(Path(home), quick=quick))
         except (CellExecutionError, DeadKernelError, TimeoutError) as error:
             lines = [line for line in _ANSI.sub("", str(error)).strip().splitlines() if line.strip()]
             tail = "\n    ".join(lines[-25:])
-            raise SourceError([chapter.problem(page.lines[here["index"]], f"this cell failed ({page.notebook.metadata.segcourse.language}):\n    {tail}")]) from None
+            raise SourceError(
+                [chapter.problem(page.lines[here["index"]], f"this cell failed ({page.notebook.metadata.segcourse.language}):\n    {tail}")]
+            ) from None
 
 
 # --- cleaning -------------------------------------------------------------------------------------------------------------
+
 
 def clean(page: Page, chapter: Chapter, root: Path) -> list[Problem]:
     """Take out of a notebook that has run what a reader does not need or what differs from run to run; return what must not be in it."""
@@ -202,7 +233,9 @@ def _clean_outputs(cell: nbformat.NotebookNode, root: Path) -> tuple[list, list[
     kept, faults = [], []
     for output in cell.outputs:
         if output.output_type == "error":
-            faults.append(f"this cell ends in an error ({output.ename}: {_ANSI.sub('', output.evalue)}): correct it, or catch the error and print it")
+            faults.append(
+                f"this cell ends in an error ({output.ename}: {_ANSI.sub('', output.evalue)}): correct it, or catch the error and print it"
+            )
             kept.append(output)
         elif output.output_type == "stream" and output.name == "stderr":
             faults.append(f"this cell writes to stderr: {_last_line(output.text)!r}. Correct what warns; a reader should see no warning")
@@ -219,14 +252,16 @@ def _clean_outputs(cell: nbformat.NotebookNode, root: Path) -> tuple[list, list[
             output.text = _typed_over(output.text)
         faults += _unfit_text(output, root)
     if "nbval-check-output" in cell.metadata.get("tags", []) and not any(_comparable(output) for output in kept):
-        faults.append('this cell is tagged "nbval-check-output" but shows no text to compare: print what should be checked, or take the tag off')
+        faults.append(
+            'this cell is tagged "nbval-check-output" but shows no text to compare: print what should be checked, or take the tag off'
+        )
     return kept, faults
 
 
 def _clean_display(output: nbformat.NotebookNode) -> Iterator[str]:
     widget = output.data.pop(_WIDGET, None)
     if widget is not None and not {"image/png", "text/html"} & set(output.data):
-        yield "this widget has no static picture: where no widget can run, a reader would see nothing. Show a Lab, or put the picture beside it"
+        yield "this widget has no static picture: where no widget can run, a reader would see nothing. Show a Lab, or a picture beside it"
     picture = output.metadata.get("image/png", {})
     alt = str(picture.get("alt") or output.metadata.get("alt") or "").strip()
     output.metadata = nbformat.from_dict({"image/png": dict(picture)} if picture else {"alt": alt} if alt else {})
@@ -270,7 +305,10 @@ def _unfit_text(output: nbformat.NotebookNode, root: Path) -> Iterator[str]:
 
 # --- building -------------------------------------------------------------------------------------------------------------
 
-def stale(chapters: Iterable[str] | None = None, languages: Iterable[str] | None = None, *, root: Path | None = None) -> list[tuple[str, str, str]]:
+
+def stale(
+    chapters: Iterable[str] | None = None, languages: Iterable[str] | None = None, *, root: Path | None = None
+) -> list[tuple[str, str, str]]:
     """What is out of step: (chapter, language, reason). Empty where every notebook is what its source says."""
     root = root or course_root()
     found = []
@@ -283,8 +321,11 @@ def stale(chapters: Iterable[str] | None = None, languages: Iterable[str] | None
     if chapters is None:
         names = {path.stem for path in sources(root)}
         for language in languages or LANGUAGES:
-            found += [(path.stem, language, "its source is gone: delete it") for path in sorted((root / "notebooks" / language).glob("*.ipynb"))
-                      if path.stem not in names]
+            found += [
+                (path.stem, language, "its source is gone: delete it")
+                for path in sorted((root / "notebooks" / language).glob("*.ipynb"))
+                if path.stem not in names
+            ]
     return found
 
 
@@ -298,12 +339,23 @@ def _why_stale(page: Page, path: Path) -> str:
     return "" if built == page.digest else "its source has changed since"
 
 
-def build_all(chapters: Iterable[str] | None = None, languages: Iterable[str] | None = None, force: bool = False, *, root: Path | None = None,
-              out: Path | None = None, run: bool = True, draft: bool = False, quick: bool = False, say=print) -> list[Path]:
+def build_all(
+    chapters: Iterable[str] | None = None,
+    languages: Iterable[str] | None = None,
+    force: bool = False,
+    *,
+    root: Path | None = None,
+    out: Path | None = None,
+    run: bool = True,
+    draft: bool = False,
+    quick: bool = False,
+    say=print,
+) -> list[Path]:
     """Build what is stale (with `force`: everything) and return the paths written.
 
-    A chapter with problems is refused: SourceError lists all of them, nothing is written for it. `draft` writes it all the same, `run=False` leaves its
-    cells unrun and `quick` shortens training; drafts go to `out`, never to notebooks/en and notebooks/ko. `say` is told what happens.
+    A chapter with problems is refused: SourceError lists all of them, nothing is written for it. `draft` writes it all the same, `run=False`
+    leaves its cells unrun and `quick` shortens training; drafts go to `out`, never to notebooks/en and notebooks/ko. `say` is told what
+    happens.
     """
     root = root or course_root()
     languages = list(languages or LANGUAGES)
@@ -359,8 +411,10 @@ def _build_one(page, chapter: Chapter, language: str, target: Path, *, root: Pat
     if problems and not draft:
         raise SourceError(problems)
     _write(target, text)
-    say(f"{target.relative_to(root).as_posix() if target.is_relative_to(root) else target}: written, {size / 1000:,.0f} kB"
-        + (f", {time.monotonic() - started:.0f} s" if run else ", not run"))
+    say(
+        f"{target.relative_to(root).as_posix() if target.is_relative_to(root) else target}: written, {size / 1000:,.0f} kB"
+        + (f", {time.monotonic() - started:.0f} s" if run else ", not run")
+    )
     return target
 
 
@@ -390,12 +444,16 @@ def _write(target: Path, text: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status: 0 done, 1 refused or stale, 2 wrong usage, 130 interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m segcourse.authoring.build", description="Build the notebooks that are out of step with their source.")
+    parser = argparse.ArgumentParser(
+        prog="python -m segcourse.authoring.build", description="Build the notebooks that are out of step with their source."
+    )
     parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help="01 or 01_fcn; all where none is named")
     parser.add_argument("--language", choices=LANGUAGES, help="one language only")
     parser.add_argument("--force", action="store_true", help="build those that are up to date too")
     parser.add_argument("--check", action="store_true", help="build nothing: say what is stale or wrong, and exit with 1 if anything is")
-    drafts = parser.add_argument_group("while you write a chapter", "a draft says what is wrong and is written all the same, to build/notebooks or --out")
+    drafts = parser.add_argument_group(
+        "while you write a chapter", "a draft says what is wrong and is written all the same, to build/notebooks or --out"
+    )
     drafts.add_argument("--draft", action="store_true", help="run it, go on after a failing cell")
     drafts.add_argument("--no-execute", action="store_true", help="do not run it: seconds instead of minutes")
     drafts.add_argument("--quick", action="store_true", help="a draft with short training, as the tests run it")
@@ -408,11 +466,23 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.check:
             return _check(root, chosen.chapters or None, languages)
         out = chosen.out or (root / "build" / "notebooks" if draft else None)
-        written = build_all(chosen.chapters or None, languages, chosen.force, root=root, out=out, run=not chosen.no_execute, draft=draft, quick=chosen.quick,
-                            say=lambda text: print(text, flush=True))
+        written = build_all(
+            chosen.chapters or None,
+            languages,
+            chosen.force,
+            root=root,
+            out=out,
+            run=not chosen.no_execute,
+            draft=draft,
+            quick=chosen.quick,
+            say=lambda text: print(text, flush=True),
+        )
     except SourceError as error:
-        print(f"{error}\nNothing was written for {'this chapter' if len(chosen.chapters) == 1 else 'a chapter named here'}: "
-              f"{len(error.problems)} to correct.", file=sys.stderr)
+        print(
+            f"{error}\nNothing was written for {'this chapter' if len(chosen.chapters) == 1 else 'a chapter named here'}: "
+            f"{len(error.problems)} to correct.",
+            file=sys.stderr,
+        )
         return 1
     except (FileNotFoundError, ValueError) as error:
         print(error, file=sys.stderr)

@@ -16,13 +16,15 @@ from segcourse.authoring import korean, localise
 from segcourse.authoring.source import Cell, Chapter, Problem
 from segcourse.language import LANGUAGES
 
-CODE_LINES = 25             # the longest code cell
-CHECKED_CELLS = 8           # the fewest cells a chapter's test compares with their output
-SCREENFUL = 40              # lines on a screen; two of them without a heading is too long
-COLUMNS = 100               # characters in such a line
-SILENT_CELLS = 3            # code cells in a row that show nothing
+CODE_LINES = 25  # the longest code cell
+CHECKED_CELLS = 8  # the fewest cells a chapter's test compares with their output
+SCREENFUL = 40  # lines on a screen; two of them without a heading is too long
+COLUMNS = 100  # characters in such a line
+SILENT_CELLS = 3  # code cells in a row that show nothing
 
-TAGS = re.compile(r"claim-\d+\.\d+[a-z]?|for-claim-\d+\.\d+[a-z]?|stub:[a-z0-9_]+\.[a-z0-9_]+|setup|parameters|look|lab|train|baseline|nbval-check-output")
+TAGS = re.compile(
+    r"claim-\d+\.\d+[a-z]?|for-claim-\d+\.\d+[a-z]?|stub:[a-z0-9_]+\.[a-z0-9_]+|setup|parameters|look|lab|train|baseline|nbval-check-output"
+)
 
 _FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 _INLINE_CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
@@ -38,21 +40,70 @@ _MANY = {"만": 10**4, "천": 10**3, "백만": 10**6, "천만": 10**7, "억": 10
 _SCALED = re.compile(rf"({_NUMBER.pattern})\s?({'|'.join(sorted(_MANY, key=len, reverse=True))})")
 # Small numbers may be words in one language and digits in the other.
 _WORDS = {
-    "en": {0: "zeros?|no|none|nothing|empty", 1: "one|once|first|single|an?", 2: "two|twice|second|both|pair|half|halves|doubles?", 3: "three|thirds?|triple",
-           4: "four|fourth|quarters?", 5: "five|fifth", 6: "six|sixth", 7: "seven|seventh", 8: "eight|eighth", 9: "nine|ninth", 10: "ten|tenth", 11: "eleven|eleventh",
-           12: "twelve|twelfth", 13: "thirteen", 14: "fourteen", 15: "fifteen", 16: "sixteen|sixteenth", 20: "twenty", 32: "thirty-second", 100: "hundred", 1000: "thousand"},
-    "ko": {0: r"영(?=[ 이을은])|없|비어|빈", 1: "하나|한 |첫|홑", 2: "둘(?!레)|두 |반|절반", 3: "셋|세 |석 ", 4: "넷|네 ", 5: "다섯", 6: "여섯", 7: "일곱", 8: "여덟", 9: "아홉",
-           10: "열", 11: "열하나|열한", 12: "열둘|열두", 13: "열셋|열세", 14: "열넷|열네", 15: "열다섯", 16: "열여섯", 20: "스무|스물", 100: "백 ", 1000: "천 "},
+    "en": {
+        0: "zeros?|no|none|nothing|empty",
+        1: "one|once|first|single|an?",
+        2: "two|twice|second|both|pair|half|halves|doubles?",
+        3: "three|thirds?|triple",
+        4: "four|fourth|quarters?",
+        5: "five|fifth",
+        6: "six|sixth",
+        7: "seven|seventh",
+        8: "eight|eighth",
+        9: "nine|ninth",
+        10: "ten|tenth",
+        11: "eleven|eleventh",
+        12: "twelve|twelfth",
+        13: "thirteen",
+        14: "fourteen",
+        15: "fifteen",
+        16: "sixteen|sixteenth",
+        20: "twenty",
+        32: "thirty-second",
+        100: "hundred",
+        1000: "thousand",
+    },
+    "ko": {
+        0: r"영(?=[ 이을은])|없|비어|빈",
+        1: "하나|한 |첫|홑",
+        2: "둘(?!레)|두 |반|절반",
+        3: "셋|세 |석 ",
+        4: "넷|네 ",
+        5: "다섯",
+        6: "여섯",
+        7: "일곱",
+        8: "여덟",
+        9: "아홉",
+        10: "열",
+        11: "열하나|열한",
+        12: "열둘|열두",
+        13: "열셋|열세",
+        14: "열넷|열네",
+        15: "열다섯",
+        16: "열여섯",
+        20: "스무|스물",
+        100: "백 ",
+        1000: "천 ",
+    },
 }
 
 
 def problems(chapter: Chapter, root: Path) -> list[Problem]:
     """Everything that is wrong with `chapter`, in the order of its lines; `root` is the course's folder, where links are looked up."""
-    found = [*_tags(chapter), *_twins(chapter, root), *_head(chapter), *_code(chapter), *_rhythm(chapter), *_claims(chapter), *_paths(chapter)]
+    found = [
+        *_tags(chapter),
+        *_twins(chapter, root),
+        *_head(chapter),
+        *_code(chapter),
+        *_rhythm(chapter),
+        *_claims(chapter),
+        *_paths(chapter),
+    ]
     return sorted(set(found))
 
 
 # --- text -----------------------------------------------------------------------------------------------------------------
+
 
 def _twins(chapter: Chapter, root: Path) -> Iterator[Problem]:
     cells = chapter.cells
@@ -87,7 +138,9 @@ def _differences(chapter: Chapter, en: Cell, ko: Cell) -> Iterator[Problem]:
     ):
         here, there = parts(en.text), parts(ko.text)
         if sorted(here) != sorted(there) or (what == "heading levels" and here != there):
-            yield chapter.problem(ko.line, f"the Korean twin of line {en.line} differs in {what}: {_difference(here, there)}. {remedy[0].upper()}{remedy[1:]}")
+            yield chapter.problem(
+                ko.line, f"the Korean twin of line {en.line} differs in {what}: {_difference(here, there)}. {remedy[0].upper()}{remedy[1:]}"
+            )
     if sorted(en.tags) != sorted(ko.tags):
         yield chapter.problem(ko.line - 1, "give both twins the same tags")
     only = _unmatched_numbers(_prose(en.text), _prose(ko.text))
@@ -122,7 +175,10 @@ def _inline_code(text: str) -> list[str]:
 
 def _formulas(text: str) -> list[str]:
     bare = _without(text, _FENCE, _INLINE_CODE)
-    return [re.sub(r"\s+", " ", re.sub(r"\\(?:text|textrm|mbox)\{[^{}]*\}", r"\\text{}", found[1] or found[2])).strip() for found in _FORMULA.finditer(bare)]
+    return [
+        re.sub(r"\s+", " ", re.sub(r"\\(?:text|textrm|mbox)\{[^{}]*\}", r"\\text{}", found[1] or found[2])).strip()
+        for found in _FORMULA.finditer(bare)
+    ]
 
 
 def _pictures(text: str) -> list[str]:
@@ -135,7 +191,8 @@ def _targets(text: str) -> list[tuple[int, str]]:
     bare = _without(text, _FENCE, _INLINE_CODE)
     bare_addresses = _IMAGE.sub(" ", re.sub(r"\]\([^)]*\)", "] ", bare))
     return [(bare.count("\n", 0, found.start(1)), found[1]) for found in _LINK.finditer(bare)] + [
-        (bare_addresses.count("\n", 0, found.start(1)), found[1]) for found in _ADDRESS.finditer(bare_addresses)]
+        (bare_addresses.count("\n", 0, found.start(1)), found[1]) for found in _ADDRESS.finditer(bare_addresses)
+    ]
 
 
 def _links(text: str) -> list[str]:
@@ -187,7 +244,10 @@ def _one_text(chapter: Chapter, cell: Cell, root: Path) -> Iterator[Problem]:
     bare = _without(cell.text, _FENCE, _INLINE_CODE)
     for found in _IMAGE.finditer(bare):
         if not found[1].strip():
-            yield chapter.problem(cell.line + bare.count("\n", 0, found.start()), f"the picture {found[2]} has no text for those who cannot see it: ![what it shows]({found[2]})")
+            yield chapter.problem(
+                cell.line + bare.count("\n", 0, found.start()),
+                f"the picture {found[2]} has no text for those who cannot see it: ![what it shows]({found[2]})",
+            )
     for found in _HTML_IMAGE.finditer(bare):
         if not re.search(r"\balt\s*=\s*[\"'][^\"']", found[0]):
             yield chapter.problem(cell.line + bare.count("\n", 0, found.start()), 'this <img> has no alt="what it shows"')
@@ -198,23 +258,35 @@ def _one_text(chapter: Chapter, cell: Cell, root: Path) -> Iterator[Problem]:
         place = root / "notebooks" / cell.language / file
         source = root / "notebooks" / "source" / f"{Path(file).stem}.py"
         if not place.exists() and not (file.endswith(".ipynb") and source.exists()):
-            yield chapter.problem(cell.line + line, f"the link {target} leads nowhere (it starts from notebooks/{cell.language}): correct it")
+            yield chapter.problem(
+                cell.line + line, f"the link {target} leads nowhere (it starts from notebooks/{cell.language}): correct it"
+            )
     if cell.language == "ko":
         prose = _prose(cell.text)
         for line, fault in korean.faults(prose):
             yield chapter.problem(cell.line + line, fault)
         for found in re.finditer(r"(?:^[ \t]*\S.*\n?)+", prose, re.MULTILINE):
             foreign = len(re.findall(r"[A-Za-z]{2,}", found[0])) > 4 and not re.search(r"[가-힣]", found[0])
-            if foreign and not re.search(r"\b(?:19|20)\d\d\b", found[0]):    # a reference, with its year, stays as it is
-                yield chapter.problem(cell.line + prose.count("\n", 0, found.start()), "this paragraph of the Korean text has no Korean in it: translate it")
-    elif re.search(r"[가-힣]{2,}", _without(_prose(cell.text), re.compile(r"\([^)]*\)"), re.compile(r"[“\"][^”\"]*[”\"]"), re.compile(r"\*[^*\n]+\*"))):
-        yield chapter.problem(cell.line, "there is Korean in the English text: put it in the twin (a Korean word that is quoted stands in brackets, quotes or italics)")
+            if foreign and not re.search(r"\b(?:19|20)\d\d\b", found[0]):  # a reference, with its year, stays as it is
+                yield chapter.problem(
+                    cell.line + prose.count("\n", 0, found.start()), "this paragraph of the Korean text has no Korean in it: translate it"
+                )
+    elif re.search(
+        r"[가-힣]{2,}", _without(_prose(cell.text), re.compile(r"\([^)]*\)"), re.compile(r"[“\"][^”\"]*[”\"]"), re.compile(r"\*[^*\n]+\*"))
+    ):
+        yield chapter.problem(
+            cell.line,
+            "there is Korean in the English text: put it in the twin (a Korean word that is quoted stands in brackets, quotes or italics)",
+        )
 
 
 def _head(chapter: Chapter) -> Iterator[Problem]:
     first = chapter.cells[:2]
     if [cell.language for cell in first] != ["en", "ko"] or any(_headings(cell.text)[:1] != ["#"] for cell in first):
-        yield chapter.problem(1, "begin with the chapter's title in both languages, a # heading; badge, minutes and the way to the other language are put under it")
+        yield chapter.problem(
+            1,
+            "begin with the chapter's title in both languages, a # heading; badge, minutes and the other language's link are put under it",
+        )
     for cell in chapter.cells[2:]:
         if cell.kind == "markdown" and "#" in _headings(cell.text):
             yield chapter.problem(cell.line, "only the title is a # heading: begin sections with ##")
@@ -226,18 +298,26 @@ def _head(chapter: Chapter) -> Iterator[Problem]:
 
 # --- code -----------------------------------------------------------------------------------------------------------------
 
+
 def _tags(chapter: Chapter) -> Iterator[Problem]:
     for cell in chapter.cells:
         for tag in cell.tags:
             if not TAGS.fullmatch(tag):
-                yield chapter.problem(cell.line - 1, f"there is no tag {tag!r}; there are claim-ID, for-claim-ID, stub:CHAPTER.NAME, setup, parameters, look, lab, train, baseline and nbval-check-output")
+                yield chapter.problem(
+                    cell.line - 1,
+                    f"there is no tag {tag!r}; there are claim-ID, for-claim-ID, stub:CHAPTER.NAME, setup, parameters, look, lab, train, "
+                    "baseline and nbval-check-output",
+                )
     for cell in chapter.code:
         if cell.tagged("stub:") and any(line.strip() and not line.lstrip().startswith("#") for line in cell.text.splitlines()):
             yield chapter.problem(cell.line, "leave this cell empty but for a comment: the exercise's stub is put here")
     checked = sum("nbval-check-output" in cell.tags for cell in chapter.code)
     if checked < CHECKED_CELLS:
-        yield chapter.problem(1, f'{checked} cells are checked against their output, and at least {CHECKED_CELLS} must be: tag cells that print counts, shapes '
-                                 'or "< 1e-6" with "nbval-check-output"')
+        yield chapter.problem(
+            1,
+            f"{checked} cells are checked against their output, and at least {CHECKED_CELLS} must be: tag cells that print counts, shapes "
+            'or "< 1e-6" with "nbval-check-output"',
+        )
 
 
 def _code(chapter: Chapter) -> Iterator[Problem]:
@@ -252,10 +332,17 @@ def _code(chapter: Chapter) -> Iterator[Problem]:
             continue
         longest = max(len(code.splitlines()) for code in seen.values())
         if longest > CODE_LINES:
-            yield chapter.problem(cell.line, f"{longest} lines of code in one cell, {CODE_LINES} is the most: cut it where the reader should look, or move what is not taught into the package")
+            yield chapter.problem(
+                cell.line,
+                f"{longest} lines of code in one cell, {CODE_LINES} is the most: cut it where the reader should look, "
+                "or move what is not taught into the package",
+            )
         for line in localise.words_only_in_english(cell.text):
-            yield chapter.problem(cell.line + line - 1, "this comment would stay English in the Korean notebook: write '# en: ...' and '# ko: ...' on the next line "
-                                                        "(at the end of a line: '# en: ... | ko: ...')")
+            yield chapter.problem(
+                cell.line + line - 1,
+                "this comment would stay English in the Korean notebook: write '# en: ...' and '# ko: ...' on the next line "
+                "(at the end of a line: '# en: ... | ko: ...')",
+            )
         for text in texts:
             line = cell.line + text.line - 1
             for _, fault in korean.faults(text.ko, label=True):
@@ -280,8 +367,15 @@ def _labels(chapter: Chapter, cell: Cell, tree: ast.Module) -> Iterator[Problem]
         printed = isinstance(call.func, ast.Name) and call.func.id == "print"
         shown = [*(call.args if printed else []), *(keyword.value for keyword in call.keywords if keyword.arg in _LABELLED)]
         for part in (node for value in shown for node in ast.walk(value)):
-            if isinstance(part, ast.Constant) and isinstance(part.value, str) and id(part) not in translated and re.search(r"[A-Za-z]{2,},? +[a-z]{2,}", part.value):
-                yield chapter.problem(cell.line + part.lineno - 1, f"a Korean reader would see {part.value.strip()!r}: write T(en=..., ko=...)")
+            if (
+                isinstance(part, ast.Constant)
+                and isinstance(part.value, str)
+                and id(part) not in translated
+                and re.search(r"[A-Za-z]{2,},? +[a-z]{2,}", part.value)
+            ):
+                yield chapter.problem(
+                    cell.line + part.lineno - 1, f"a Korean reader would see {part.value.strip()!r}: write T(en=..., ko=...)"
+                )
 
 
 def _lost_pictures(chapter: Chapter, cell: Cell, tree: ast.Module) -> Iterator[Problem]:
@@ -289,7 +383,9 @@ def _lost_pictures(chapter: Chapter, cell: Cell, tree: ast.Module) -> Iterator[P
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
             name = ast.unparse(statement.value.func)
             if name.split(".")[0] in ("figures", "labs"):
-                yield chapter.problem(cell.line + statement.lineno - 1, f"nobody sees this: only a cell's last line shows itself. Write display({name}(...))")
+                yield chapter.problem(
+                    cell.line + statement.lineno - 1, f"nobody sees this: only a cell's last line shows itself. Write display({name}(...))"
+                )
 
 
 def _shows(cell: Cell) -> bool:
@@ -312,7 +408,7 @@ def _rhythm(chapter: Chapter) -> Iterator[Problem]:
                 continue
             if cell.kind == "markdown" and _headings(cell.text):
                 after = re.split(_HEADING, cell.text)[-1]
-                before = cell.text[:_HEADING.search(cell.text).start()]
+                before = cell.text[: _HEADING.search(cell.text).start()]
                 if lines + _height(before) > 2 * SCREENFUL:
                     break
                 lines, since = _height(after), cell.line
@@ -321,13 +417,18 @@ def _rhythm(chapter: Chapter) -> Iterator[Problem]:
             if lines > 2 * SCREENFUL:
                 break
         if lines > 2 * SCREENFUL:
-            yield chapter.problem(since, f"two screens without a heading begin here (about {lines} lines, {2 * SCREENFUL} is the most): put a heading in between")
+            yield chapter.problem(
+                since,
+                f"two screens without a heading begin here (about {lines} lines, {2 * SCREENFUL} is the most): put a heading in between",
+            )
             break
     silent: list[Cell] = []
     for cell in chapter.cells:
         silent = [*silent, cell] if cell.kind == "code" and not _shows(cell) else []
         if len(silent) == SILENT_CELLS + 1:
-            yield chapter.problem(silent[0].line, "more than three code cells in a row show nothing: print, draw or say something in between", warning=True)
+            yield chapter.problem(
+                silent[0].line, "more than three code cells in a row show nothing: print, draw or say something in between", warning=True
+            )
 
 
 def _height(text: str) -> int:
@@ -337,6 +438,7 @@ def _height(text: str) -> int:
 
 
 # --- claims and paths -----------------------------------------------------------------------------------------------------
+
 
 def claims() -> dict[str, dict[str, dict[str, str]]]:
     """The lecture notes' claims by chapter: {"01": {"1.1": {"verdict": ..., "en": ..., "ko": ...}}}, as the exercises have them."""
@@ -348,12 +450,17 @@ def _claims(chapter: Chapter) -> Iterator[Problem]:
     decided = {name: cell for cell in chapter.code for name in cell.tagged("claim-")}
     for name in known:
         if name not in decided:
-            yield chapter.problem(1, f"no cell decides claim {name}: tag one claim-{name} and end it in an assert on a value computed in it")
+            yield chapter.problem(
+                1, f"no cell decides claim {name}: tag one claim-{name} and end it in an assert on a value computed in it"
+            )
     for cell in chapter.code:
         for prefix in ("claim-", "for-claim-"):
             for name in cell.tagged(prefix):
                 if name not in known:
-                    yield chapter.problem(cell.line - 1, f"segcourse/exercises/claims.toml has no claim {name} in chapter {chapter.number}: add it there, or correct the tag")
+                    yield chapter.problem(
+                        cell.line - 1,
+                        f"segcourse/exercises/claims.toml has no claim {name} for chapter {chapter.number}: add it, or correct the tag",
+                    )
         for name in cell.tagged("claim-"):
             fault = _indecision(cell.text)
             if fault:
@@ -365,11 +472,13 @@ def _indecision(code: str) -> str:
     try:
         body = ast.parse(code).body
     except SyntaxError:
-        return ""   # said elsewhere
+        return ""  # said elsewhere
     if not body or not isinstance(body[-1], ast.Assert):
         return "end the cell in an assert (a cell that only prepares it is tagged for-claim-ID)"
     test = body[-1].test
-    stored = {node.id for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    stored = {
+        node.id for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
     used = {node.id for node in ast.walk(test) if isinstance(node, ast.Name)}
     if not used & stored and not any(isinstance(node, ast.Call) for node in ast.walk(test)):
         return "the assert at its end must test a value that this cell computes"
@@ -380,5 +489,7 @@ def _paths(chapter: Chapter) -> Iterator[Problem]:
     for cell in chapter.cells:
         for number, line in enumerate(cell.text.splitlines()):
             found = _ABSOLUTE.search(line)
-            if found and "://" not in line[:found.start()].rpartition(" ")[2]:
-                yield chapter.problem(cell.line + number, f"{found[0]}...: a path of one machine means nothing on another; use a relative one")
+            if found and "://" not in line[: found.start()].rpartition(" ")[2]:
+                yield chapter.problem(
+                    cell.line + number, f"{found[0]}...: a path of one machine means nothing on another; use a relative one"
+                )

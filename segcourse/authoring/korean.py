@@ -1,6 +1,6 @@
 """What a machine can hear in Korean text: phrases that sound translated, and the wrong tone.
 
-Each rule is a pattern and what to write instead. Inline code, formulas and links are not read; a line quoted with ">" may keep its own tone.
+Each rule is a pattern and what to write instead. A line quoted with ">" may keep its own tone.
 """
 
 import re
@@ -11,7 +11,10 @@ RULES = [
     (r"되어(?:지|진|질|짐|져|졌)", "a doubled passive: write 되다 or the active verb instead of 되어지다"),
     (r"에 의해", "a translated passive: name who does it as the subject instead of ~에 의해"),
     (r"것이 가능(?:합니다|해요|하다|하며|하고)", "write ~할 수 있어요 instead of ~하는 것이 가능하다"),
-    (r"(?:^|(?<=[.!?] ))\s*(?:[-*>#]+\s*)*(?:이것은|우리는)(?=[\s,])", "do not open a sentence with 이것은 or 우리는: name the thing, or leave the subject out"),
+    (
+        r"(?:^|(?<=[.!?] ))\s*(?:[-*>#]+\s*)*(?:이것은|우리는)(?=[\s,])",
+        "do not open a sentence with 이것은 or 우리는: name the thing, or leave the subject out",
+    ),
     (r"개의 \S+[을를] 가(?:지|져|진|집|졌|질)", "write 채널이 3개예요, not 3개의 채널을 가져요"),
     (r"[을를] 통해", "~을 통해 is glue: say with which verb (~로, ~해서, ~을 보면)"),
     (r"에 대해", "~에 대해 is glue: make it the object (~을, ~를) or write ~마다, ~에서"),

@@ -9,7 +9,7 @@ becomes, for a Korean reader,
     title = "가운데 열은 합이에요"
     # 입력 픽셀마다 도장 하나
 
-A comment at the end of a line is written ``# en: one stamp | ko: 도장 하나``. Everything else stays as it was typed, character by character.
+A comment at the end of a line is written ``# en: one stamp | ko: 도장 하나``. All else stays as it was typed, character by character.
 """
 
 import ast
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from segcourse.language import LANGUAGES
 
-_WIDEST = 120           # beyond this column a text of several parts keeps one part a line
+_WIDEST = 120  # beyond this column a text of several parts keeps one part a line
 _COMMENT = re.compile(r"# (en|ko): (.*)")
 _TRAILING = re.compile(r"# en: (?P<en>.*?) \| ko: (?P<ko>.*)")
 _LITERALS = (ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict)
@@ -69,7 +69,11 @@ def words_only_in_english(code: str) -> list[int]:
     paired = {line for line, _ in _comment_lines(code)}
     lines = []
     for comment in _comments(code):
-        if comment.start[0] not in paired and not _TRAILING.match(comment.string) and re.search(r"[A-Za-z]{3,} +[A-Za-z]{2,}", comment.string):
+        if (
+            comment.start[0] not in paired
+            and not _TRAILING.match(comment.string)
+            and re.search(r"[A-Za-z]{3,} +[A-Za-z]{2,}", comment.string)
+        ):
             lines.append(comment.start[0])
     return lines
 
@@ -78,7 +82,9 @@ def _parse(code: str) -> ast.Module:
     try:
         return ast.parse(code)
     except SyntaxError as error:
-        raise CodeError(error.lineno or 1, f"this is not plain Python ({error.msg}): correct it; magics and shell commands have no place here") from error
+        raise CodeError(
+            error.lineno or 1, f"this is not plain Python ({error.msg}): correct it; magics and shell commands have no place here"
+        ) from error
 
 
 def _calls(tree: ast.Module) -> list[ast.Call]:
@@ -93,13 +99,19 @@ def _calls(tree: ast.Module) -> list[ast.Call]:
         given = [keyword.arg for keyword in node.keywords]
         if node.args or sorted(map(str, given)) != ["en", "ko"]:
             missing = [language for language in LANGUAGES if language not in given]
-            raise CodeError(node.lineno, f"T takes en=... and ko=... and nothing else{'; missing: ' + ', '.join(missing) if missing else ''}")
+            raise CodeError(
+                node.lineno, f"T takes en=... and ko=... and nothing else{'; missing: ' + ', '.join(missing) if missing else ''}"
+            )
         values = {keyword.arg: keyword.value for keyword in node.keywords}
         for language in LANGUAGES:
             if not isinstance(values[language], _LITERALS):
-                raise CodeError(values[language].lineno, f"T(..., {language}=...) must be a plain string, an f-string, or a list, tuple or dict of them")
-        shown = [Counter(ast.unparse(value.value) for value in ast.walk(values[language]) if isinstance(value, ast.FormattedValue))
-                 for language in LANGUAGES]
+                raise CodeError(
+                    values[language].lineno, f"T(..., {language}=...) must be a plain string, an f-string, or a list, tuple or dict of them"
+                )
+        shown = [
+            Counter(ast.unparse(value.value) for value in ast.walk(values[language]) if isinstance(value, ast.FormattedValue))
+            for language in LANGUAGES
+        ]
         if shown[0] != shown[1]:
             raise CodeError(node.lineno, "the English and the Korean of this T(...) fill in different values: fill in the same in both")
         calls.append(node)
@@ -128,7 +140,7 @@ def _edits(code: str) -> list[tuple[int, int, dict[str, str]]]:
         words = {}
         for keyword in call.keywords:
             value = keyword.value
-            segment = code[offset.of(value.lineno, value.col_offset):offset.of(value.end_lineno, value.end_col_offset)]
+            segment = code[offset.of(value.lineno, value.col_offset) : offset.of(value.end_lineno, value.end_col_offset)]
             words[keyword.arg] = _one_literal(segment, column) if isinstance(value, (ast.Constant, ast.JoinedStr)) else segment
         edits.append((start, end, words))
     strings = {id(node) for string in ast.walk(tree) if isinstance(string, ast.JoinedStr) for node in ast.walk(string)}
@@ -136,7 +148,9 @@ def _edits(code: str) -> list[tuple[int, int, dict[str, str]]]:
         if isinstance(node, ast.Name) and node.id == "LANGUAGE":
             if id(node) in strings:
                 raise CodeError(node.lineno, "take LANGUAGE out of the f-string: give it a name on a line of its own first")
-            edits.append((offset.of(node.lineno, node.col_offset), offset.of(node.end_lineno, node.end_col_offset), {"en": '"en"', "ko": '"ko"'}))
+            edits.append(
+                (offset.of(node.lineno, node.col_offset), offset.of(node.end_lineno, node.end_col_offset), {"en": '"en"', "ko": '"ko"'})
+            )
     texts_end = [(start, end) for start, end, _ in edits]
     for comment in _comments(code):
         at = offset.characters(*comment.start)
@@ -147,7 +161,7 @@ def _edits(code: str) -> list[tuple[int, int, dict[str, str]]]:
             edits.append((at, at + len(comment.string), {language: f"# {both[language]}" for language in LANGUAGES}))
     for line, language in _comment_lines(code):
         start = offset.characters(line, 0)
-        text = code[start:(code.find("\n", start) + 1) or len(code)]
+        text = code[start : (code.find("\n", start) + 1) or len(code)]
         kept = text.replace(f"# {language}: ", "# ", 1)
         edits.append((start, start + len(text), {other: kept if other == language else "" for other in LANGUAGES}))
     return sorted(edits, key=lambda edit: edit[:2])
@@ -190,7 +204,7 @@ def _runs(code: str) -> list[list[tuple[int, str, str]]]:
     runs, last = [], None
     for comment in _comments(code):
         found = _COMMENT.match(comment.string)
-        if not found or _TRAILING.match(comment.string) or comment.line[:comment.start[1]].strip():
+        if not found or _TRAILING.match(comment.string) or comment.line[: comment.start[1]].strip():
             continue
         line = comment.start[0]
         previous = runs[-1][-1][1] if runs else None
@@ -231,7 +245,7 @@ def _one_literal(segment: str, column: int) -> str:
     opening = [re.match(r"([A-Za-z]*)(['\"])", part) for part in parts]
     if all(found[1] in ("", "f") and found[2] == opening[0][2] for found in opening):
         formatted = any(found[1] for found in opening)
-        bodies = [part[len(found[0]):-1] for part, found in zip(parts, opening, strict=True)]
+        bodies = [part[len(found[0]) : -1] for part, found in zip(parts, opening, strict=True)]
         if formatted:
             bodies = [body if found[1] else body.replace("{", "{{").replace("}", "}}") for body, found in zip(bodies, opening, strict=True)]
         one = ("f" if formatted else "") + opening[0][2] + "".join(bodies) + opening[0][2]
@@ -256,7 +270,7 @@ def _parts(segment: str) -> list[str]:
         elif closes is not None and found.type == closes:
             depth -= 1
             if depth == 0:
-                parts.append(wrapped[offset.characters(*begin):offset.characters(*found.end)])
+                parts.append(wrapped[offset.characters(*begin) : offset.characters(*found.end)])
         elif found.type == token.STRING and depth == 0:
             parts.append(found.string)
     return parts

@@ -88,8 +88,16 @@ def read_chapter(path: Path, root: Path) -> Chapter:
     header = cells.pop(0).source if cells and cells[0].cell_type == "raw" else ""
     reading, running = _minutes(header, shown)
     if len(cells) != len(markers):
-        raise SourceError([Problem(shown, 1, f"{len(markers)} lines begin with '# %%' but there are {len(cells)} cells: every cell begins with its own "
-                                             "'# %%' line, and nothing but the header stands before the first")])
+        raise SourceError(
+            [
+                Problem(
+                    shown,
+                    1,
+                    f"{len(markers)} lines begin with '# %%' but there are {len(cells)} cells: every cell begins with its own "
+                    "'# %%' line, and nothing but the header stands before the first",
+                )
+            ]
+        )
     problems, read = [], []
     for marker, cell in zip(markers, cells, strict=True):
         language = cell.metadata.get("lang")
@@ -101,7 +109,11 @@ def read_chapter(path: Path, root: Path) -> Chapter:
         elif cell.cell_type == "markdown" and language not in ("en", "ko"):
             problems.append(Problem(shown, marker, 'say which language this text is in: # %% [markdown] lang="en" (or "ko")'))
         elif cell.cell_type == "code" and language is not None:
-            problems.append(Problem(shown, marker, "code stands once, without lang=...; what differs between the languages goes through T(en=..., ko=...)"))
+            problems.append(
+                Problem(
+                    shown, marker, "code stands once, without lang=...; what differs between the languages goes through T(en=..., ko=...)"
+                )
+            )
         read.append(Cell(cell.cell_type, cell.source, marker + 1, language, tuple(cell.metadata.get("tags", ()))))
     if problems:
         raise SourceError(problems)
@@ -111,8 +123,10 @@ def read_chapter(path: Path, root: Path) -> Chapter:
 def _minutes(header: str, path: str) -> tuple[float, float]:
     """Minutes of reading and of running, from the source's header. What else the header says must agree with the file's name."""
     name = Path(path).stem
-    wanted = (f'begin the file with a header, each line behind "# ": ---, chapter: "{name[:2]}", name: {name[3:]}, minutes: {{reading: 60, running: 1.5}}, --- '
-              "(running: measured on 2 cores)")
+    wanted = (
+        f'begin the file with a header, each line behind "# ": ---, chapter: "{name[:2]}", name: {name[3:]}, '
+        "minutes: {reading: 60, running: 1.5}, --- (running: measured on 2 cores)"
+    )
     try:
         fields = yaml.safe_load(header.strip().strip("-")) or {}
         minutes = float(fields["minutes"]["reading"]), float(fields["minutes"]["running"])

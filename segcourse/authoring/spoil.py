@@ -1,6 +1,6 @@
 """Does the cell that decides a claim decide anything? Break the operation the claim names, and its assert must fail.
 
-`python -m segcourse.authoring.spoil 01` tries every claim of a chapter, first as it is, then spoiled as `tests/notebooks/spoil_01_fcn.py` says:
+`python -m segcourse.authoring.spoil 01` tries every claim of a chapter, as it is and spoiled as `tests/notebooks/spoil_01_fcn.py` says:
 
     def averaged(spoil):
         true = ops.conv_transpose2d
@@ -8,8 +8,8 @@
 
     SPOILS = {"1.9": averaged}
 
-Only the cells that matter are run: those tagged setup and parameters once for the chapter, then, for claim 1.9, those tagged for-claim-1.9 and
-claim-1.9. The rest of the chapter stays out, so a claim's cells may use nothing else.
+Only the cells that matter are run: those tagged setup and parameters once for the chapter, then, for claim 1.9, those tagged for-claim-1.9
+and claim-1.9. The rest of the chapter stays out, so a claim's cells may use nothing else.
 """
 
 import argparse
@@ -35,7 +35,7 @@ class Spoil:
     """What a spoiling function may do: replace attributes, names and pieces of code, for one run."""
 
     def __init__(self, names: dict, codes: dict[str, str]):
-        self.names = names          # the notebook's names, set by the setup cells; assign to replace one
+        self.names = names  # the notebook's names, set by the setup cells; assign to replace one
         self._codes = codes
         self._undo: list[tuple[object, str, object]] = []
 
@@ -45,7 +45,7 @@ class Spoil:
         setattr(target, name, value)
 
     def replace(self, old: str, new: str) -> None:
-        """Replace a piece of the claim's own code, where the operation is written out in its cells. Raises ValueError where it is not there."""
+        """Replace a piece of the claim's own code, where the operation is written out in its cells. Raises ValueError if it is absent."""
         if not any(old in code for code in self._codes.values()):
             raise ValueError(f"no cell of the claim contains {old!r}: correct the spoiling function")
         for label, code in self._codes.items():
@@ -67,9 +67,9 @@ class Bench:
                 exec(compile(localise.resolve(cell.text, "en"), f"{chapter.path}:{cell.line}", "exec"), self._names)
 
     def decide(self, claim: str, spoil: Callable[[Spoil], None] | None = None) -> AssertionError | None:
-        """Run the cells of `claim`, spoiled where `spoil` is given: None where every assert holds, else the AssertionError of the deciding assert.
+        """Run the cells of `claim`, spoiled where `spoil` is given: None where every assert holds, else what the deciding assert raised.
 
-        Raises whatever else goes wrong, an AssertionError from anywhere but the asserts at the end of the claim's last cell included (as RuntimeError).
+        Raises whatever else goes wrong; as RuntimeError an assert that fails anywhere but at the end of the claim's last cell.
         """
         cells = self.cells(claim)
         codes = {f"{self.chapter.path}:{cell.line}": localise.resolve(cell.text, "en") for cell in cells}
@@ -77,7 +77,7 @@ class Bench:
         tool = Spoil(names, codes)
         label = None
         if "torch" in sys.modules:
-            sys.modules["torch"].manual_seed(0)     # a claim decided alone and after others draws the same numbers
+            sys.modules["torch"].manual_seed(0)  # a claim decided alone and after others draws the same numbers
         try:
             if spoil is not None:
                 spoil(tool)
@@ -123,7 +123,9 @@ def table(chapter: Chapter, root: Path) -> dict[str, Callable[[Spoil], None]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; 0 where every claim holds as it is and falls when spoiled."""
-    parser = argparse.ArgumentParser(prog="python -m segcourse.authoring.spoil", description="Decide the claims of a chapter, then spoil them.")
+    parser = argparse.ArgumentParser(
+        prog="python -m segcourse.authoring.spoil", description="Decide the claims of a chapter, then spoil them."
+    )
     parser.add_argument("chapter", help="01 or 01_fcn")
     parser.add_argument("claims", nargs="*", metavar="CLAIM", help="1.9; all where none is named")
     chosen = parser.parse_args(arguments)

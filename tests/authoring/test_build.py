@@ -19,7 +19,7 @@ PICTURE = base64.b64encode(b"\x89PNG").decode()
 
 
 # What a kernel sends while something goes on, and a figure with its text, as figures.Figure and a Lab show themselves.
-LIVE = '''# %%
+LIVE = """# %%
 from IPython.display import HTML, clear_output, display
 
 handle = display(HTML("<p>0 %</p>"), display_id=True)
@@ -39,7 +39,7 @@ class Shown:
 
 
 Shown()
-'''
+"""
 
 
 def quiet(*_):
@@ -60,12 +60,20 @@ def finished(tmp_path_factory, make_course):
 
 
 def test_both_languages_are_written(finished):
-    assert [path.relative_to(finished.root).as_posix() for path in finished.written] == ["notebooks/en/90_stamps.ipynb", "notebooks/ko/90_stamps.ipynb"]
+    assert [path.relative_to(finished.root).as_posix() for path in finished.written] == [
+        "notebooks/en/90_stamps.ipynb",
+        "notebooks/ko/90_stamps.ipynb",
+    ]
     assert sorted(path.name for path in (finished.root / "notebooks" / "en").iterdir()) == ["90_stamps.ipynb"]
 
 
-@pytest.mark.parametrize("language, said", [("en", ["prints: [1, 1, 3, 2, 5, 3, 3]\n", "the middle is a sum, not a mean 7\n", "en\n"]),
-                                            ("ko", ["자국: [1, 1, 3, 2, 5, 3, 3]\n", "가운데는 합이에요. 평균이 아니에요 7\n", "ko\n"])])
+@pytest.mark.parametrize(
+    "language, said",
+    [
+        ("en", ["prints: [1, 1, 3, 2, 5, 3, 3]\n", "the middle is a sum, not a mean 7\n", "en\n"]),
+        ("ko", ["자국: [1, 1, 3, 2, 5, 3, 3]\n", "가운데는 합이에요. 평균이 아니에요 7\n", "ko\n"]),
+    ],
+)
 def test_cells_have_run_in_their_language(finished, language, said):
     # Three stamps of (1, 1, 1), two cells apart and weighted 1, 2, 3: 1 1 1+2 2 2+3 3 3.
     notebook = built(finished, language)
@@ -79,7 +87,8 @@ def test_only_what_is_left_in_the_end_is_kept(finished):
     assert [output.data["text/html"] for output in updated] == ["<p>100 %</p>"]
     assert [output.text for output in cleared] == ["2\n"]
     assert [(output.data, output.metadata) for output in shown] == [
-        ({"image/png": "iVBORw0KGgo=", "text/plain": "도장 하나"}, {"image/png": {"alt": "도장 하나"}})]
+        ({"image/png": "iVBORw0KGgo=", "text/plain": "도장 하나"}, {"image/png": {"alt": "도장 하나"}})
+    ]
 
 
 def test_code_without_text_is_the_same_in_both(finished):
@@ -174,6 +183,7 @@ def test_unknown_chapter_names_those_there_are(course):
 
 # --- cleaning, on outputs made by hand -------------------------------------------------------------------------------------
 
+
 def cleaned(course, *outputs, tags=()):
     """What becomes of a cell with these outputs: the outputs kept, and what is said."""
     cell = new_code_cell("x", outputs=list(outputs), metadata={"tags": list(tags)})
@@ -181,7 +191,11 @@ def cleaned(course, *outputs, tags=()):
     page = build.Page(new_notebook(cells=[cell]), [7])
     page.notebook.metadata.update(widgets={"state": {}}, language_info={"version": "3.11.7"})
     problems = build.clean(page, course.read(), course.root)
-    assert "widgets" not in page.notebook.metadata and "version" not in page.notebook.metadata.language_info and "execution" not in cell.metadata
+    assert (
+        "widgets" not in page.notebook.metadata
+        and "version" not in page.notebook.metadata.language_info
+        and "execution" not in cell.metadata
+    )
     assert {problem.line for problem in problems} <= {7}
     return cell.outputs, [problem.message for problem in problems]
 
@@ -191,8 +205,13 @@ def shown(data, metadata=None):
 
 
 def test_a_widget_leaves_its_static_picture_with_its_text(course):
-    outputs, said = cleaned(course, shown({"application/vnd.jupyter.widget-view+json": {"model_id": "a1"}, "image/png": PICTURE, "text/plain": "TransposedConv()"},
-                                          {"image/png": {"alt": "도장"}, "application/vnd.jupyter.widget-view+json": {"colab": {}}}))
+    outputs, said = cleaned(
+        course,
+        shown(
+            {"application/vnd.jupyter.widget-view+json": {"model_id": "a1"}, "image/png": PICTURE, "text/plain": "TransposedConv()"},
+            {"image/png": {"alt": "도장"}, "application/vnd.jupyter.widget-view+json": {"colab": {}}},
+        ),
+    )
     assert said == []
     assert outputs[0].data == {"image/png": PICTURE, "text/plain": "도장"} and outputs[0].metadata == {"image/png": {"alt": "도장"}}
 
@@ -220,11 +239,15 @@ def test_the_checkout_s_own_path_is_refused(course):
 
 
 def test_streams_become_one_without_what_was_typed_over(course):
-    outputs, said = cleaned(course, *(new_output("stream", name="stdout", text=text) for text in (" 10 %\r 20 %\r", "done\nnext\n", "last")))
+    outputs, said = cleaned(
+        course, *(new_output("stream", name="stdout", text=text) for text in (" 10 %\r 20 %\r", "done\nnext\n", "last"))
+    )
     assert said == [] and [output.text for output in outputs] == ["done\nnext\nlast"]
 
 
-@pytest.mark.parametrize("outputs", [[], [shown({"image/png": PICTURE, "text/plain": "a"}, {"image/png": {"alt": "a"}})]], ids=["nothing", "picture"])
+@pytest.mark.parametrize(
+    "outputs", [[], [shown({"image/png": PICTURE, "text/plain": "a"}, {"image/png": {"alt": "a"}})]], ids=["nothing", "picture"]
+)
 def test_a_checked_cell_must_show_text(course, outputs):
     assert "no text to compare" in cleaned(course, *outputs, tags=["nbval-check-output"])[1][0]
 
@@ -233,7 +256,9 @@ def test_too_large_is_refused(course, monkeypatch):
     monkeypatch.setattr(build, "LARGEST", 2000)
     page = build.make_notebook(course.read(), "en")
     with pytest.raises(SourceError, match="2,000 is the most"):
-        build._build_one(page, course.read(), "en", course.root / "x.ipynb", root=course.root, run=False, draft=False, quick=False, say=quiet)
+        build._build_one(
+            page, course.read(), "en", course.root / "x.ipynb", root=course.root, run=False, draft=False, quick=False, say=quiet
+        )
     assert not (course.root / "x.ipynb").exists()
 
 
@@ -268,6 +293,7 @@ def test_stub_comes_from_the_exercise(course, monkeypatch):
 
 # --- the command line and two clones --------------------------------------------------------------------------------------
 
+
 def test_command_line_draft_and_check(course, monkeypatch, capsys):
     monkeypatch.setattr(build, "course_root", lambda: course.root)
     assert build.main(["90", "--no-execute", "--language", "ko"]) == 0
@@ -287,13 +313,20 @@ BUILD = "import sys; from pathlib import Path; from segcourse.authoring import b
 def test_two_builds_in_two_places_are_identical(tmp_path, make_course):
     """Other folder, other home, other hash seed, other locale, other terminal width: the same bytes."""
     found = []
-    for name, different in (("one", {"PYTHONHASHSEED": "1", "COLUMNS": "80", "LANG": "C"}), ("another place", {"PYTHONHASHSEED": "2", "COLUMNS": "200", "TZ": "Asia/Seoul"})):
+    for name, different in (
+        ("one", {"PYTHONHASHSEED": "1", "COLUMNS": "80", "LANG": "C"}),
+        ("another place", {"PYTHONHASHSEED": "2", "COLUMNS": "200", "TZ": "Asia/Seoul"}),
+    ):
         course = make_course(tmp_path / name)
         course.append('# %%\nprint({"one", "two", "three", "four"}, hash("stamp"))')
         home = tmp_path / f"home of {name}"
         home.mkdir()
-        subprocess.run([sys.executable, "-c", BUILD, str(course.root)], check=True, capture_output=True,
-                       env={**os.environ, **different, "HOME": str(home), "PYTHONPATH": str(Path(build.__file__).parents[2])})
+        subprocess.run(
+            [sys.executable, "-c", BUILD, str(course.root)],
+            check=True,
+            capture_output=True,
+            env={**os.environ, **different, "HOME": str(home), "PYTHONPATH": str(Path(build.__file__).parents[2])},
+        )
         found.append({path.relative_to(course.root): path.read_bytes() for path in course.root.glob("notebooks/??/*.ipynb")})
     assert len(found[0]) == 2 and found[0] == found[1]
     assert json.loads(next(iter(found[0].values())))["nbformat"] == 4

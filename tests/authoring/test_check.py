@@ -12,7 +12,12 @@ def test_sample_is_fit(course):
 
 # (what stands in the sample, what is written instead, the line the problem is at, what is said)
 FAULTS = {
-    "twin missing": ('# %% [markdown] lang="ko"\n# ## 자국 두 개가 겹치면 어떻게 될까요?\n#\n# `stride=2`이면 합은 $a + b$예요.\n', "", "## What happens", "no Korean twin"),
+    "twin missing": (
+        '# %% [markdown] lang="ko"\n# ## 자국 두 개가 겹치면 어떻게 될까요?\n#\n# `stride=2`이면 합은 $a + b$예요.\n',
+        "",
+        "## What happens",
+        "no Korean twin",
+    ),
     "heading level": ("# ## 자국", "# ### 자국", "# ### 자국", "heading levels"),
     "formula": ("합은 $a + b$", "합은 $a - b$", "## 자국", "formulas"),
     "inline code": ("`stride=2`이면", "`stride=3`이면", "## 자국", "inline code"),
@@ -22,14 +27,24 @@ FAULTS = {
     "link dropped": ("[수학](https://example.org/stamps)도", "수학도", "# # 도장", "links"),
     "picture": ("합은 $a + b$예요.", "합은 $a + b$예요. ![자국](a.png)", "## 자국", "pictures"),
     "picture untold": ("# With `stride=2`", "# ![](a.png)\n# With `stride=2`", "![](a.png)", "no text for those who cannot see"),
-    "html picture untold": ("# With `stride=2`", '# <img src="a.png">\n# With `stride=2`', "<img", 'no alt='),
+    "html picture untold": ("# With `stride=2`", '# <img src="a.png">\n# With `stride=2`', "<img", "no alt="),
     "broken link": ("# With `stride=2`", "# [next](02_none.ipynb)\n# With `stride=2`", "02_none", "leads nowhere"),
     "Korean in English": ("# With `stride=2` the", "# 도장 With `stride=2` the", "## What happens", "Korean in the English text"),
-    "English in Korean": ("`stride=2`이면 합은 $a + b$예요.\n", "With `stride=2` the sum really is the one that follows, $a + b$.\n", "really", "translate it"),
+    "English in Korean": (
+        "`stride=2`이면 합은 $a + b$예요.\n",
+        "With `stride=2` the sum really is the one that follows, $a + b$.\n",
+        "really",
+        "translate it",
+    ),
     "translated phrase": ("`stride=2`이면 합은", "`stride=2`를 통해 합은", "통해", "glue"),
     "title twice": ("# ## 자국 두 개가", "# # 자국 두 개가", "# # 자국", "only the title"),
     "no title": ("# # Stamps", "# ## Stamps", "# ---", "begin with the chapter's title"),
-    "unknown tag": ('# %% tags=["nbval-check-output"]\nmax', '# %% tags=["nbval-check-ouput"]\nmax', 'check-ouput', "no tag 'nbval-check-ouput'"),
+    "unknown tag": (
+        '# %% tags=["nbval-check-output"]\nmax',
+        '# %% tags=["nbval-check-ouput"]\nmax',
+        "check-ouput",
+        "no tag 'nbval-check-ouput'",
+    ),
     "few checked": ('# %% tags=["nbval-check-output"]\nmax', "# %%\nmax", "# ---", "7 cells are checked"),
     "no parameters": ('tags=["parameters"]', "", "# ---", "this chapter has 0"),
     "T missing": ('ko=f"자국: {prints}"', "", "print(T(en", "missing: ko"),
@@ -43,8 +58,18 @@ FAULTS = {
     "lost picture": ("sum(prints)", "figures.grid(prints)\nx = 1", "figures.grid", "Write display(figures.grid(...))"),
     "absolute path": ("sum(prints)", 'open("/home/kim/x.txt")', "/home/kim", "one machine"),
     "windows path": ("sum(prints)", r'open(r"C:\Users\kim\x.txt")', "C:", "one machine"),
-    "stub not empty": ('# %% tags=["nbval-check-output"]\nsum', '# %% tags=["nbval-check-output", "stub:fcn.x"]\nsum', "sum(prints)", "leave this cell empty"),
-    "unknown claim": ('# %% tags=["nbval-check-output"]\nsum', '# %% tags=["nbval-check-output", "claim-90.1"]\nsum', "claim-90.1", "has no claim 90.1"),
+    "stub not empty": (
+        '# %% tags=["nbval-check-output"]\nsum',
+        '# %% tags=["nbval-check-output", "stub:fcn.x"]\nsum',
+        "sum(prints)",
+        "leave this cell empty",
+    ),
+    "unknown claim": (
+        '# %% tags=["nbval-check-output"]\nsum',
+        '# %% tags=["nbval-check-output", "claim-90.1"]\nsum',
+        "claim-90.1",
+        "has no claim 90.1",
+    ),
 }
 
 
@@ -78,14 +103,17 @@ def test_links_to_the_other_language_may_differ(course):
     assert course.problems() == []
 
 
-@pytest.mark.parametrize("en, ko, differ", [
-    ("10,000 numbers, 1/8 of 0.5", "0.5의 1/8, 숫자 10000개", ""),
-    ("4 million weights", "가중치 400만 개", ""),
-    ("a quarter is left", "4분의 1만 남아요", ""),
-    ("12 cells", "칸 열두 개", ""),
-    ("96x128 pixels", "96x192 픽셀", "only in English 128; only in Korean 192"),
-    ("7.5 %", "75 %", "only in English 7.5; only in Korean 75"),
-])
+@pytest.mark.parametrize(
+    "en, ko, differ",
+    [
+        ("10,000 numbers, 1/8 of 0.5", "0.5의 1/8, 숫자 10000개", ""),
+        ("4 million weights", "가중치 400만 개", ""),
+        ("a quarter is left", "4분의 1만 남아요", ""),
+        ("12 cells", "칸 열두 개", ""),
+        ("96x128 pixels", "96x192 픽셀", "only in English 128; only in Korean 192"),
+        ("7.5 %", "75 %", "only in English 7.5; only in Korean 75"),
+    ],
+)
 def test_numbers(en, ko, differ):
     assert check._unmatched_numbers(en, ko) == differ
 
@@ -106,12 +134,15 @@ def test_silent_cells_in_a_row_are_a_warning(course):
 CLAIM = '# %% tags=["claim-90.1"]\n{}\n'
 
 
-@pytest.mark.parametrize("code, said", [
-    ("double = [2 * x for x in prints]\nassert sum(double) == 2 * sum(prints)", ""),
-    ("assert sum(prints) == 18\nprint(1)", "end the cell in an assert"),
-    ("x = 1\nassert True", "must test a value that this cell computes"),
-    ("x = 1\nassert prints == 3", "must test a value that this cell computes"),
-])
+@pytest.mark.parametrize(
+    "code, said",
+    [
+        ("double = [2 * x for x in prints]\nassert sum(double) == 2 * sum(prints)", ""),
+        ("assert sum(prints) == 18\nprint(1)", "end the cell in an assert"),
+        ("x = 1\nassert True", "must test a value that this cell computes"),
+        ("x = 1\nassert prints == 3", "must test a value that this cell computes"),
+    ],
+)
 def test_claim_must_be_decided(course, monkeypatch, code, said):
     monkeypatch.setattr(check, "claims", lambda: {"90": {"90.1": {"verdict": "holds"}}})
     course.append(CLAIM.format(code))
@@ -126,23 +157,63 @@ def test_claim_must_have_a_cell(course, monkeypatch):
 
 def test_lecture_note_claims_of_chapter_01_are_all_there():
     """The list of ids is the design's; none may be dropped."""
-    assert set(check.claims()["01"]) == {"1.1", "1.2", "1.2a", "1.2b", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.9", "1.10", "1.11", "1.12"}
+    assert set(check.claims()["01"]) == {
+        "1.1",
+        "1.2",
+        "1.2a",
+        "1.2b",
+        "1.3",
+        "1.4",
+        "1.5",
+        "1.6",
+        "1.7",
+        "1.8",
+        "1.9",
+        "1.10",
+        "1.11",
+        "1.12",
+    }
 
 
 # --- Korean ---------------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("text", [
-    "당신의 답을 고르세요", "값이 정해되어집니다", "도장에 의해 찍혀요", "키우는 것이 가능해요", "이것은 합이에요", "합이에요. 우리는 더해요", "3개의 채널을 가져요",
-    "커널을 통해 봐요", "도장에 대해서 알아봐요", "다음과 같아요:", "**이렇게요**:", "합입니다.", "무엇일까요? 그렇습니까",
-])
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "당신의 답을 고르세요",
+        "값이 정해되어집니다",
+        "도장에 의해 찍혀요",
+        "키우는 것이 가능해요",
+        "이것은 합이에요",
+        "합이에요. 우리는 더해요",
+        "3개의 채널을 가져요",
+        "커널을 통해 봐요",
+        "도장에 대해서 알아봐요",
+        "다음과 같아요:",
+        "**이렇게요**:",
+        "합입니다.",
+        "무엇일까요? 그렇습니까",
+    ],
+)
 def test_translated_korean_is_heard(text):
     assert korean.faults(text)
 
 
-@pytest.mark.parametrize("text", [
-    "채널이 3개예요.", "도장을 두 번 찍어 볼게요.", "그러니까 합이에요.", "> 노트에는 평균입니다 하고 적혀 있어요", "이것도 합이에요.", "비율은 1:2예요.", "아니다 싶으면 다시 골라요.",
-    "통해요.", "“합이다”라고 답했어요.",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "채널이 3개예요.",
+        "도장을 두 번 찍어 볼게요.",
+        "그러니까 합이에요.",
+        "> 노트에는 평균입니다 하고 적혀 있어요",
+        "이것도 합이에요.",
+        "비율은 1:2예요.",
+        "아니다 싶으면 다시 골라요.",
+        "통해요.",
+        "“합이다”라고 답했어요.",
+    ],
+)
 def test_natural_korean_is_left_alone(text):
     assert korean.faults(text) == []
 
@@ -159,6 +230,7 @@ def test_the_line_of_a_korean_fault(course):
 
 # --- the source's form ----------------------------------------------------------------------------------------------------
 
+
 def test_every_cell_knows_its_line(course):
     lines = course.text.splitlines()
     for cell in course.read().cells:
@@ -166,14 +238,17 @@ def test_every_cell_knows_its_line(course):
         assert lines[cell.line - 1].removeprefix("# " if cell.kind == "markdown" else "") == first
 
 
-@pytest.mark.parametrize("old, new, said", [
-    ("# minutes: {reading: 5, running: 0.1}", "# minutes: long", "begin the file with a header"),
-    ("# name: stamps", "# name: prints", "begin the file with a header"),
-    ('# %% [markdown] lang="en"\n# # Stamps', "# %% [markdown]\n# # Stamps", "which language"),
-    ('# %% tags=["setup"]', '# %% lang="en" tags=["setup"]', "code stands once"),
-    ('# %% tags=["setup"]', '# %% [raw]', "has no place"),
-    ('# %% tags=["setup"]', '# %% tags=["setup"] collapsed=true', "not collapsed"),
-])
+@pytest.mark.parametrize(
+    "old, new, said",
+    [
+        ("# minutes: {reading: 5, running: 0.1}", "# minutes: long", "begin the file with a header"),
+        ("# name: stamps", "# name: prints", "begin the file with a header"),
+        ('# %% [markdown] lang="en"\n# # Stamps', "# %% [markdown]\n# # Stamps", "which language"),
+        ('# %% tags=["setup"]', '# %% lang="en" tags=["setup"]', "code stands once"),
+        ('# %% tags=["setup"]', "# %% [raw]", "has no place"),
+        ('# %% tags=["setup"]', '# %% tags=["setup"] collapsed=true', "not collapsed"),
+    ],
+)
 def test_source_of_another_form_is_refused(course, old, new, said):
     course.replace(old, new)
     with pytest.raises(SourceError, match=said):

@@ -4,14 +4,18 @@ import pytest
 
 from segcourse.authoring import localise
 
-PLAIN = '''x = {"a": 1}   # keep  this
+PLAIN = """x = {"a": 1}   # keep  this
 def f(y):   # (N, C, H, W)
     return f"{y!r:>10}" "도장"
-'''
+"""
 
 CASES = [
     ('title = T(en="a sum", ko="합이에요")', 'title = "a sum"', 'title = "합이에요"'),
-    ("draw('도장 도장', T(en='two', ko='둘'), T(ko='셋', en='three'))  ;  y = 1", "draw('도장 도장', 'two', 'three')  ;  y = 1", "draw('도장 도장', '둘', '셋')  ;  y = 1"),
+    (
+        "draw('도장 도장', T(en='two', ko='둘'), T(ko='셋', en='three'))  ;  y = 1",
+        "draw('도장 도장', 'two', 'three')  ;  y = 1",
+        "draw('도장 도장', '둘', '셋')  ;  y = 1",
+    ),
     ('print(T(en=f"{n:,} cells",\n        ko=f"칸 {n:,}개"), n)', 'print(f"{n:,} cells", n)', 'print(f"칸 {n:,}개", n)'),
     ('t = T(en="one "\n      "two",\n      ko="하나 "\n      "둘")', 't = "one two"', 't = "하나 둘"'),
     ('t = T(en="{} is "\n      f"{x}",\n      ko="값은 {} "\n      f"{x}")', 't = f"{{}} is {x}"', 't = f"값은 {{}} {x}"'),
@@ -19,7 +23,11 @@ CASES = [
     ('t = T(en=["a b", "c d"], ko=["가", "나"])', 't = ["a b", "c d"]', 't = ["가", "나"]'),
     ("use_language(LANGUAGE)", 'use_language("en")', 'use_language("ko")'),
     ("# en: first\n# en: second\n# ko: 처음\nx = 1", "# first\n# second\nx = 1", "# 처음\nx = 1"),
-    ("def f():\n    # en: stamp\n    # ko: 도장\n    return 1", "def f():\n    # stamp\n    return 1", "def f():\n    # 도장\n    return 1"),
+    (
+        "def f():\n    # en: stamp\n    # ko: 도장\n    return 1",
+        "def f():\n    # stamp\n    return 1",
+        "def f():\n    # 도장\n    return 1",
+    ),
     ("x = 1  # en: one | ko: 하나\ny = 2", "x = 1  # one\ny = 2", "x = 1  # 하나\ny = 2"),
     ('x = "# en: not a comment | ko: 주석 아님"', 'x = "# en: not a comment | ko: 주석 아님"', 'x = "# en: not a comment | ko: 주석 아님"'),
     ("T_shirt = 1\nmy.T(en=1)", "T_shirt = 1\nmy.T(en=1)", "T_shirt = 1\nmy.T(en=1)"),
@@ -70,7 +78,12 @@ def test_refuses_with_the_line(code, line, said):
 
 def test_texts_of_both_languages_are_found_for_the_checks():
     code = 'x = T(en=f"a {n} b", ko=f"가 {n} 나")\ny = T(en=["c"], ko=["다"])\n# en: d\n# ko: 라\nz = 0  # en: e | ko: 마'
-    assert [(text.line, text.en, text.ko) for text in localise.texts(code)] == [(1, "a {} b", "가 {} 나"), (2, "c", "다"), (3, "d", "라"), (5, "e", "마")]
+    assert [(text.line, text.en, text.ko) for text in localise.texts(code)] == [
+        (1, "a {} b", "가 {} 나"),
+        (2, "c", "다"),
+        (3, "d", "라"),
+        (5, "e", "마"),
+    ]
 
 
 def test_lists_must_be_of_one_length():

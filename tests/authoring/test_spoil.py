@@ -16,7 +16,11 @@ CELLS = [
     ("raise SystemExit('never run')",),
     ("steps = 2", "parameters"),
     ("import stamp_operations as ops", "for-claim-9.1"),
-    ("total = ops.add(steps, 3)\nfor tap in (1, 2):\n    total += tap\nprint(T(en='sum', ko='합'), total)\nassert total == 8\nassert total > steps", "claim-9.1"),
+    (
+        "total = ops.add(steps, 3)\nfor tap in (1, 2):\n    total += tap\nprint(T(en='sum', ko='합'), total)\n"
+        "assert total == 8\nassert total > steps",
+        "claim-9.1",
+    ),
     ("assert Fraction(1) == 2\nx = 1\nassert x == 1", "claim-9.2"),
 ]
 

@@ -35,8 +35,24 @@ def run_notebook(path: Path, home: Path) -> Run:
     # Two notebooks share the cores: threads that wait should not keep them busy.
     environment.update(OMP_WAIT_POLICY="PASSIVE", JUPYTER_PREFER_ENV_PATH="1")
     environment["PYTHONPATH"] = os.pathsep.join([str(PLUGINS), environment["PYTHONPATH"]])
-    command = [sys.executable, "-m", "pytest", "-q", "-c", str(settings), f"--rootdir={path.parent}", "-p", "no:cacheprovider", "-p", "nbval_no_warnings", "--nbval-lax",
-               "--nbval-current-env", f"--nbval-cell-timeout={CELL_SECONDS}", f"--junitxml={report}", str(path)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-c",
+        str(settings),
+        f"--rootdir={path.parent}",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "nbval_no_warnings",
+        "--nbval-lax",
+        "--nbval-current-env",
+        f"--nbval-cell-timeout={CELL_SECONDS}",
+        f"--junitxml={report}",
+        str(path),
+    ]
     done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, encoding="utf-8", errors="replace")
     output = done.stdout + done.stderr
     cells = sum(cell.cell_type == "code" for cell in nbformat.read(path, as_version=4).cells)
@@ -53,7 +69,9 @@ def notebook_runs(request, tmp_path_factory):
     """`notebook_runs(path)` is the Run of a notebook. All that this session asks for are started at the first call, two at a time."""
     import matplotlib.font_manager  # noqa: F401  its font cache is built here, so that no cell says that it is being built
 
-    wanted = dict.fromkeys(item.callspec.params["notebook"] for item in request.session.items if "notebook_runs" in getattr(item, "fixturenames", ()))
+    wanted = dict.fromkeys(
+        item.callspec.params["notebook"] for item in request.session.items if "notebook_runs" in getattr(item, "fixturenames", ())
+    )
     with ThreadPoolExecutor(max_workers=2) as pool:
         futures = {}
 

@@ -69,7 +69,7 @@ def it_is_the_inverse(spoil):
         cells = x[0].numel()
         basis = torch.eye(cells, dtype=x.dtype).view(cells, *x.shape[1:])
         columns = true(basis, weight, *args, **options)
-        transpose = columns.flatten(1)                              # one row a cell: A itself, since the true operation is its transpose
+        transpose = columns.flatten(1)  # one row a cell: A itself, since the true operation is its transpose
         return (torch.linalg.pinv(transpose) @ x.flatten(1).T).T.view(len(x), *columns.shape[1:])
 
     spoil.setattr(ops, "conv_transpose2d", conv_transpose2d)
@@ -90,7 +90,7 @@ def the_stamp_moves_by_one_cell(spoil):
     def conv_transpose2d(x, weight, *args, **options):
         canvas = torch.zeros_like(true(x, weight, *args, **options))
         prints = true(x, weight)
-        canvas[..., :prints.shape[-2], :prints.shape[-1]] = prints
+        canvas[..., : prints.shape[-2], : prints.shape[-1]] = prints
         return canvas
 
     spoil.setattr(ops, "conv_transpose2d", conv_transpose2d)

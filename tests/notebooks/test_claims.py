@@ -17,11 +17,11 @@ def bench(tmp_path_factory):
     """`bench(name)` is the Bench of a chapter and its table of spoils; the chapter's setup runs once."""
     import torch
 
-    benches, threads = {}, torch.get_num_threads()      # a setup cell may set them for the whole process
+    benches, threads = {}, torch.get_num_threads()  # a setup cell may set them for the whole process
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEGCOURSE_QUICK", "1")
         patch.setenv("SEGCOURSE_HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setitem(language._process, "language", "en")    # the setup cell chooses a language for the whole process
+        patch.setitem(language._process, "language", "en")  # the setup cell chooses a language for the whole process
 
         def of(name):
             if name not in benches:
@@ -39,4 +39,6 @@ def test_claim_is_decided(bench, chapter, claim):
     failed = cells.decide(claim)
     assert failed is None, f"the assert of claim {claim} fails as it is: {failed}"
     assert claim in spoils, f"tests/notebooks/spoil_{chapter}.py does not say how claim {claim} is spoiled"
-    assert cells.decide(claim, spoils[claim]) is not None, f"the assert of claim {claim} holds although its operation is spoiled: it decides nothing"
+    assert cells.decide(claim, spoils[claim]) is not None, (
+        f"the assert of claim {claim} holds although its operation is spoiled: it decides nothing"
+    )

@@ -22,7 +22,11 @@ def test_there_are_chapters():
 
 @pytest.mark.parametrize("chapter", [path.stem for path in build.sources(ROOT)])
 def test_source_is_fit_to_build(chapter):
-    wrong = [problem for problem in check.problems(read_chapter(ROOT / "notebooks" / "source" / f"{chapter}.py", ROOT), ROOT) if not problem.warning]
+    wrong = [
+        problem
+        for problem in check.problems(read_chapter(ROOT / "notebooks" / "source" / f"{chapter}.py", ROOT), ROOT)
+        if not problem.warning
+    ]
     assert not wrong, "\n" + "\n".join(map(str, wrong))
 
 

@@ -5,7 +5,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 
 def cell(source, said, *tags):
-    return new_code_cell(source, execution_count=1, outputs=[new_output("stream", name="stdout", text=said)] if said else [], metadata={"tags": list(tags)})
+    return new_code_cell(
+        source, execution_count=1, outputs=[new_output("stream", name="stdout", text=said)] if said else [], metadata={"tags": list(tags)}
+    )
 
 
 CELLS = {
