@@ -233,7 +233,7 @@ def evaluate(
                                        "device": devices.describe(place), "commit": provenance.commit(), **scores.as_dict()})
 
 
-@app.command(help=say(en="Label photos: writes NAME-labels.png and NAME-overlay.png.", ko="사진에 레이블을 붙여 NAME-labels.png와 NAME-overlay.png를 만들어요."))
+@app.command(help=say(en="Label photos: writes NAME-labels.png, NAME-overlay.png and NAME-legend.png.", ko="사진에 레이블을 붙여 NAME-labels.png, NAME-overlay.png, NAME-legend.png를 만들어요."))
 def predict(
     checkpoint: Annotated[Path, typer.Argument()],
     photos: Annotated[list[Path], typer.Argument(help=say(en="pictures, or folders of pictures", ko="이미지 또는 이미지 폴더"))],
@@ -248,7 +248,7 @@ def predict(
 
     from segcourse import datasets
     from segcourse.datasets import palettes, pictures
-    from segcourse.training import checkpoints
+    from segcourse.training import checkpoints, provenance
     from segcourse.training import device as devices
     from segcourse.training import predict as label_of
 
@@ -271,6 +271,9 @@ def predict(
                                 f"{' or '.join(datasets.names())}",
                              ko=f"{checkpoint}의 클래스는 {meta['options']['num_classes']}개인데 팔레트는 {len(palette.names_en)}개예요. "
                                 f"{', '.join(datasets.names())}로 학습한 체크포인트를 써 주세요."))
+    drawn = bool(provenance.version("matplotlib"))         # a bare server labels photos all the same, without the picture with the legend
+    if drawn:
+        from segcourse import figures
     console = Console(highlight=False)
     taken: set[str] = set()
     for path, picture, note in opened:
@@ -281,18 +284,22 @@ def predict(
                 break
             stem = f"{path.stem}-{number}"
         taken.add(stem)
-        coloured = Image.fromarray(label, mode=None).convert("L")
+        coloured = Image.fromarray(label)
         coloured.putpalette(palette.colours.astype("uint8").tobytes())       # values stay class numbers, a viewer shows the colours
         photo = Image.fromarray(picture.permute(1, 2, 0).numpy())
         overlay = Image.blend(photo, coloured.convert("RGB"), 0.55)
         for image, kind in ((coloured, "labels"), (overlay, "overlay")):
             checkpoints.write_atomically(out / f"{stem}-{kind}.png", lambda part, image=image: image.save(part, format="PNG"))
+        written = [out / f"{stem}-labels.png", out / f"{stem}-overlay.png"]
+        if drawn:
+            figure = figures.overlay(picture, label, title=path.name)
+            written.append(checkpoints.write_atomically(out / f"{stem}-legend.png", lambda part, figure=figure: figure.savefig(part, format="png")))
         if note:
             console.print(note)
         shares = [(float((label == number).mean()), number) for number in range(len(palette.names()))]
         words = "  ".join(f"[rgb({','.join(str(int(part)) for part in palette.colours[number])})]■[/] {palette.name(number)} {100 * share:.0f} %"
                           for share, number in sorted(shares, reverse=True) if share >= 0.005)
-        console.print(f"{out / (stem + '-labels.png')}  {out / (stem + '-overlay.png')}\n  {words}")
+        console.print("  ".join(str(path) for path in written) + f"\n  {words}", soft_wrap=True)
 
 
 @app.command(help=say(en="Run a chapter's comparison and write segcourse/results: `segcourse bench chapter 01`.",
@@ -362,22 +369,12 @@ def _chapters() -> Path:
     return target
 
 
-@app.command(help=say(en="Build the chapters from their source (for authors).", ko="원본에서 강의 노트북을 만들어요(저자용)."))
-def notebooks(
-    chapters: Annotated[Optional[list[str]], typer.Argument(help=say(en="as 01_fcn; all, unless named", ko="01_fcn처럼 고르거나 비우면 전부"))] = None,
-    language: Annotated[Optional[list[str]], typer.Option(help="en | ko")] = None,
-    force: Annotated[bool, typer.Option(help=say(en="build also what is up to date", ko="최신인 것도 다시 만들어요"))] = False,
-    check: Annotated[bool, typer.Option(help=say(en="build nothing; fail if anything is out of date", ko="만들지 않고, 오래된 것이 있으면 실패해요"))] = False,
-) -> None:
+@app.command(help=say(en="Build the chapters from their source (for authors); --help lists its options.", ko="원본에서 강의 노트북을 만들어요(저자용). --help가 옵션을 보여 줘요."),
+             context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+def notebooks(context: typer.Context) -> None:
     from segcourse.authoring import build
 
-    if check:
-        stale = build.stale()
-        for path in stale:
-            print(path)
-        raise typer.Exit(1 if stale else 0)
-    for path in build.build_all(chapters or None, language or None, force):
-        print(path)
+    raise typer.Exit(build.main(context.args))
 
 
 @app.command(help=say(en="Show versions, device and data: what a bug report should say.", ko="버전, 장치, 데이터를 보여 줘요. 문제를 알릴 때 함께 보내 주세요."))
@@ -465,6 +462,8 @@ def run(arguments: list[str] | None = None) -> int:
         return _fail(say(en="stopped by Ctrl-C", ko="Ctrl-C로 멈췄어요"), 130)
     except BrokenPipeError:
         return 1
+    except SystemExit as stop:             # argparse, behind `notebooks`
+        return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
     except Exception as error:
         if os.environ.get("SEGCOURSE_DEBUG"):
             raise

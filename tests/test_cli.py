@@ -77,13 +77,23 @@ def test_predict_writes_label_map_and_overlay_of_the_photos_size(trained, capsys
     checkpoint = str(trained / "run" / "checkpoint.safetensors")
     assert cli.run(["predict", checkpoint, str(photos), "--out", str(trained / "out"), "--device", "cpu"]) == 0
     assert "grey.png is greyscale" in capsys.readouterr().out
-    assert sorted(path.name for path in (trained / "out").iterdir()) == ["grey-labels.png", "grey-overlay.png", "tall-labels.png", "tall-overlay.png"]
+    assert {path.name for path in (trained / "out").iterdir()} == {f"{name}-{kind}.png" for name in ("grey", "tall") for kind in ("labels", "overlay", "legend")}
     for name, size in (("grey", (70, 50)), ("tall", (33, 90))):
         labels, overlay = Image.open(trained / "out" / f"{name}-labels.png"), Image.open(trained / "out" / f"{name}-overlay.png")
         assert labels.size == overlay.size == size and labels.mode == "P" and overlay.mode == "RGB"
         numbers = np.array(labels)
         assert numbers.max() < 11
         assert np.array_equal(np.array(labels.convert("RGB")), palettes.CAMVID.colours[numbers])
+
+
+def test_a_server_without_matplotlib_predicts_too(trained, monkeypatch):
+    from segcourse.training import provenance
+
+    monkeypatch.setattr(provenance, "version", lambda name: "")
+    monkeypatch.setitem(sys.modules, "segcourse.figures", None)
+    photo = str(trained / "CamVid" / "test" / "test_0.png")
+    assert cli.run(["predict", str(trained / "run" / "checkpoint.safetensors"), photo, photo, "--out", str(trained / "bare"), "--device", "cpu"]) == 0
+    assert {path.name for path in (trained / "bare").iterdir()} == {f"test_0{number}-{kind}.png" for number in ("", "-2") for kind in ("labels", "overlay")}
 
 
 def test_sizes_and_settings_reach_the_run(camvid_folder, capsys):
