@@ -1,6 +1,9 @@
 """The ways in agree: pip (pyproject.toml), conda (environment.yml) and make ask for the same, in ranges, and the course has one address."""
 
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -15,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+NO_MAKE = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}  # make test runs these tests
 REQUIREMENTS = [*PROJECT["dependencies"], *(line for lines in EXTRAS.values() for line in lines)]
 
 
@@ -45,6 +49,14 @@ def test_conda_installs_the_course_with_what_make_installs():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     made = set(re.search(r"^EXTRAS := (.+)$", makefile, re.MULTILINE)[1].split(","))
     assert extras_of(pip[0]) == made <= set(EXTRAS)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("options, forced", [([], False), (["-B"], True), (["-Bs"], True), (["ARGS=B"], False)])
+def test_only_make_with_b_builds_every_notebook(options, forced):
+    said = subprocess.run(["make", "-n", *options, "notebooks"], cwd=ROOT, env=NO_MAKE, check=True, capture_output=True, text=True).stdout
+    command = next(line for line in said.splitlines() if "authoring.build" in line)
+    assert ("--force" in command) is forced
 
 
 def test_conda_brings_the_tools_make_needs():

@@ -353,9 +353,9 @@ def build_all(
 ) -> list[Path]:
     """Build what is stale (with `force`: everything) and return the paths written.
 
-    A chapter with problems is refused: SourceError lists all of them, nothing is written for it. `draft` writes it all the same, `run=False`
-    leaves its cells unrun and `quick` shortens training; drafts go to `out`, never to notebooks/en and notebooks/ko. `say` is told what
-    happens.
+    A chapter with problems is refused: SourceError lists all of them, nothing is written for it. `draft` writes it all the same,
+    `run=False` leaves its cells unrun and `quick` shortens training; drafts go to `out`, never to notebooks/en and notebooks/ko. `say` is
+    told what happens.
     """
     root = root or course_root()
     languages = list(languages or LANGUAGES)
