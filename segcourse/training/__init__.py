@@ -9,7 +9,7 @@ _FROM = {
     "fit": "loop", "History": "loop", "TrainingError": "loop",
     "evaluate": "inference", "predict": "inference",
     "Recipe": "recipes", "Callback": "callbacks", "Progress": "callbacks", "KeepCheckpoint": "callbacks",
-    "Scores": "scores", "score": "scores",
+    "Scores": "scores",
     "save_checkpoint": "checkpoints", "load_checkpoint": "checkpoints",
     "cross_entropy": "losses", "median_frequency_weights": "losses",
 }

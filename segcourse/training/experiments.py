@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-from segcourse.language import josa, say
+from segcourse.language import say
 from segcourse.training import recipes
 from segcourse.training.recipes import Recipe
 
@@ -47,12 +47,13 @@ class Experiment:
     options: dict                                # of `models.create`
     data_name: str
     data_options: dict                           # of `datasets.load`
-    lengths: dict[str, int]                      # pictures of each split
+    lengths: dict[str, int]                      # pictures of each split; empty where the data set decides
     quick_steps: int                             # of training where SEGCOURSE_QUICK=1
+    device: str | None = "cpu"                   # None is the best there is
 
     def data(self, split: str):
         """The split "train", "valid" or "test", in memory; drawn once per process."""
-        return _data(self.data_name, split, tuple(sorted(self.data_options.items())), self.lengths[split])
+        return _data(self.data_name, split, tuple(sorted(self.data_options.items())), self.lengths.get(split))
 
     def build(self, variant: str, seed: int):
         """A new network of this variant with the weights of `seed`. Raises ValueError for an unknown variant."""
@@ -73,15 +74,18 @@ class Experiment:
         model.load_state_dict({name: value for name, value in first.items() if name in own and own[name].shape == value.shape}, strict=False)
         return model
 
-    def run(self, variant: str, seed: int, callbacks=(), steps: int | None = None, device: str = "cpu"):
-        """Train one variant with one seed -> (model, Scores on the test split, row for the table). Fixed steps, two threads."""
+    def run(self, variant: str, seed: int, callbacks=(), steps: int | None = None, device: str | None = None):
+        """Train one variant with one seed -> (model, Scores on the test split, row for the table). Fixed steps, two threads.
+
+        On the processor, so that two readers' numbers are comparable, unless the experiment is a full-size one or a device is named.
+        """
         from segcourse.training import evaluate, fit
 
         model = self.build(variant, seed)
         steps = steps or (self.quick_steps if quick() else self.recipe.steps)
         recipe = replace(self.recipe, seed=seed, steps=steps)
         with _threads(THREADS):
-            history = fit(model, self.data("train"), self.data("valid"), recipe, callbacks=callbacks, device=device)
+            history = fit(model, self.data("train"), self.data("valid"), recipe, callbacks=callbacks, device=device or self.device)
             scores = evaluate(model, self.data("test"))
         return model, scores, self.row(variant, seed, scores, history)
 
@@ -178,10 +182,10 @@ def summarise(rows: list[dict]) -> dict[str, dict[str, dict[str, float]]]:
 
 
 @functools.lru_cache(maxsize=None)
-def _data(name: str, split: str, options: tuple, length: int):
+def _data(name: str, split: str, options: tuple, length: int | None):
     from segcourse import datasets
 
-    return datasets.hold(datasets.load(name, split, length=length, **dict(options)))
+    return datasets.hold(datasets.load(name, split, **dict(options), **({} if length is None else {"length": length})))
 
 
 @contextlib.contextmanager
@@ -293,10 +297,21 @@ def names() -> list[str]:
     return list(_EXPERIMENTS)
 
 
-def get(chapter: str) -> Experiment:
-    """The experiment of a chapter ("01", or "1"). Raises ValueError for a chapter without one."""
+def get(chapter: str, data: str = "streets") -> Experiment:
+    """The experiment of a chapter ("01", or "1"). With data="camvid" the same one at full size on CamVid, for a reader with a GPU: its
+    networks have the paper's width and padding and start from nothing; `results` stay those of the small one.
+
+    Raises ValueError for a chapter without an experiment or another data set.
+    """
     key = str(chapter).zfill(2)
     if key not in _EXPERIMENTS:
         raise ValueError(say(en=f"chapter {chapter!r} has no experiment: choose among {', '.join(_EXPERIMENTS)}",
-                             ko=f"{chapter!r}장에는 실험이 없어요. {josa(', '.join(_EXPERIMENTS), '으로/로')} 해 주세요."))
-    return _EXPERIMENTS[key]
+                             ko=f"{chapter!r}장에는 실험이 없어요. {', '.join(_EXPERIMENTS)} 가운데서 골라 주세요."))
+    small = _EXPERIMENTS[key]
+    if data == small.data_name:
+        return small
+    if data != "camvid":
+        raise ValueError(say(en=f"chapter {key} has no experiment on {data!r}: choose {small.data_name} or camvid",
+                             ko=f"{key}장에는 {data!r} 실험이 없어요. {small.data_name}나 camvid로 해 주세요."))
+    return replace(small, data_name="camvid", data_options={}, lengths={}, options={}, device=None,
+                   recipe=recipes.get(small.variants[-1], data="camvid", kind="ours"))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from segcourse.datasets import normalise
 from segcourse.language import say
 from segcourse.training import device as devices
-from segcourse.training.scores import Scores, score, total
+from segcourse.training.scores import Scores, total
 
 
 @contextlib.contextmanager
@@ -46,7 +46,7 @@ def evaluate(model: nn.Module, dataset, device: str | torch.device | None = None
                 raise ValueError(say(
                     en=f"the network has {logits.shape[1]} classes and {dataset.name} has {dataset.num_classes}: use a network trained for it",
                     ko=f"네트워크의 클래스는 {logits.shape[1]}개인데 {dataset.name}의 클래스는 {dataset.num_classes}개예요. 맞는 네트워크를 써 주세요."))
-            parts.append(score(labels.to(place), logits.argmax(1), dataset.num_classes, void=dataset.void, classes=tuple(dataset.classes)))
+            parts.append(Scores.from_labels(logits.argmax(1), labels.to(place), dataset.num_classes, void=dataset.void, classes=tuple(dataset.classes)))
     return total(parts)
 
 

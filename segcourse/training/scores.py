@@ -32,6 +32,15 @@ class Scores:
     boundary_union: Tensor
     classes: tuple[str, ...] = ()
 
+    @classmethod
+    def from_labels(cls, prediction: Tensor, truth: Tensor, num_classes: int, *, void: int | None = None, classes: tuple[str, ...] = ()) -> "Scores":
+        """The scores of predicted labels (N, H, W), or (H, W), against the truth. `void` is left out; it is `num_classes` unless given, as in CamVid."""
+        if truth.ndim == 2:
+            truth, prediction = truth[None], prediction[None]
+        void = num_classes if void is None else void
+        both, either = boundary_counts(truth, prediction, num_classes, void)
+        return cls(confusion_matrix(truth, prediction, num_classes, void).cpu(), both.cpu(), either.cpu(), tuple(classes))
+
     @property
     def iou(self) -> Tensor:
         """(C,) float64: intersection over union of each class; nan where it is neither in the truth nor predicted."""
@@ -146,12 +155,6 @@ def boundary_counts(truth: Tensor, prediction: Tensor, num_classes: int, void: i
         both += (ours & theirs).sum((1, 2))
         either += (ours | theirs).sum((1, 2))
     return both, either
-
-
-def score(truth: Tensor, prediction: Tensor, num_classes: int, *, void: int | None = None, classes: tuple[str, ...] = ()) -> Scores:
-    """`Scores` of predicted labels: `truth` and `prediction` are integer (N, H, W)."""
-    both, either = boundary_counts(truth, prediction, num_classes, void)
-    return Scores(confusion_matrix(truth, prediction, num_classes, void).cpu(), both.cpu(), either.cpu(), tuple(classes))
 
 
 def total(parts: list[Scores]) -> Scores:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from segcourse.training import Scores
 from segcourse.training import scores as S
 
 # Rows are the truth, columns the prediction: 6, 5 and 3 pixels of the classes, 7, 5 and 2 predicted as them.
@@ -19,8 +20,12 @@ def labels_of(matrix):
     return truth.view(1, 1, -1), prediction.reshape(1, 1, -1)
 
 
+def score(truth, prediction, num_classes, void=None):
+    return Scores.from_labels(prediction, truth, num_classes, void=void)
+
+
 def test_four_figures_of_the_paper_by_hand():
-    result = S.score(*labels_of(HAND), 3)
+    result = score(*labels_of(HAND), 3)
     assert torch.equal(result.confusion, HAND)
     assert result.pixel_accuracy == pytest.approx(10 / 14)
     assert result.mean_accuracy == pytest.approx((5 / 6 + 3 / 5 + 2 / 3) / 3)
@@ -47,7 +52,7 @@ def test_void_leaves_both_sides():
 def test_a_class_that_occurs_nowhere_is_nan_and_leaves_the_mean():
     wide = torch.zeros(4, 4, dtype=torch.long)
     wide[:3, :3] = HAND
-    result = S.score(*labels_of(wide), 4)
+    result = score(*labels_of(wide), 4)
     assert math.isnan(result.iou[3])
     assert result.miou == pytest.approx((5 / 8 + 3 / 7 + 2 / 3) / 3)
     assert result.as_dict()["iou"][3] is None
@@ -58,7 +63,7 @@ def test_one_matrix_over_the_split_is_not_the_mean_over_images():
     first[0, 0, 0] = 1
     second[0, :, :2] = 1
     prediction = second.clone()
-    whole = S.total([S.score(first, torch.zeros_like(first), 2), S.score(second, prediction, 2)])
+    whole = S.total([score(first, torch.zeros_like(first), 2), score(second, prediction, 2)])
     assert whole.iou[1] == pytest.approx(8 / 9)       # the mean over the two images would be (0 + 1) / 2
 
 
@@ -104,7 +109,7 @@ def test_boundary_iou_of_a_shifted_square_by_hand():
     truth[0, 7:13, 7:13] = 1
     prediction[0, 7:13, 8:14] = 1
     assert S.boundary_reach(20, 20) == 1
-    result = S.score(truth, prediction, 2)
+    result = score(truth, prediction, 2)
     assert (int(result.boundary_intersection[1]), int(result.boundary_union[1])) == (10, 30)
     assert result.boundary_iou_per_class[1] == pytest.approx(10 / 30)
 
@@ -120,6 +125,6 @@ def test_void_has_no_part_in_the_bands():
     hidden[0, :, 10:] = 11
     prediction = truth.clone()
     prediction[0, :, 10:] = 1 - prediction[0, :, 10:]          # wrong, but only where nobody knows the truth
-    result = S.score(hidden, prediction, 2, void=11)
+    result = score(hidden, prediction, 2, void=11)
     assert result.boundary_iou == 1.0 and result.miou == 1.0
     assert int(result.boundary_union.sum()) < 20 * 10
