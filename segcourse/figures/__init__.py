@@ -1,11 +1,9 @@
-"""The course's figures: each function returns a Figure with alt text in the language in force."""
+"""Pictures of the course: matplotlib figures in one style, in both languages, each with its alt text."""
 
-from segcourse.figures.figure import Figure
+from segcourse.figures.base import Figure
 from segcourse.figures.grids import grid, grids
-from segcourse.figures.networks import architecture
-from segcourse.figures.pictures import heat_map, image, images, label_map, overlay, photo, photo_credit, prediction_rows, receptive_field
-from segcourse.figures.plots import LiveCurve, bars, class_iou, compare, confusion, curve, lines
-from segcourse.figures.tables import table
+from segcourse.figures.photos import PHOTOS, photo, photo_credit
+from segcourse.figures.pictures import heat_map, image, images, label_map, overlay, prediction_rows, receptive_field
 
-__all__ = ["Figure", "LiveCurve", "architecture", "bars", "class_iou", "compare", "confusion", "curve", "grid", "grids", "heat_map", "image", "images",
-           "label_map", "lines", "overlay", "photo", "photo_credit", "prediction_rows", "receptive_field", "table"]
+__all__ = ["Figure", "PHOTOS", "grid", "grids", "heat_map", "image", "images", "label_map", "overlay", "photo", "photo_credit", "prediction_rows",
+           "receptive_field"]

@@ -1,150 +1,295 @@
-"""Grids of numbers, the language of the course: input blue, kernel orange, output green, counts on one sequential scale."""
+"""Grids of numbers, the language of this course: input blue, kernel orange, output green, inserted zeros hatched, counts on one scale."""
+
+import math
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
-from matplotlib.patches import Rectangle
+from matplotlib.colors import to_hex, to_rgb
 
-from segcourse.figures.figure import INK, ROLES, WIDTH, Figure, array, new, style
+from segcourse.figures import fonts
+from segcourse.figures.base import (FAINT, INK, MUTED, NEGATIVE, PAPER, ROLES, SOFT, TEXT, WIDTH, Figure, array, box, drawn, heading, heading_height, mix,
+                                    number, own_axes, readable_on, squeeze, tell)
 from segcourse.language import say
 
-LARGEST = 16            # cells a side; beyond that a grid is an image
-_NUMBER = 10.5          # points: 14.6 pixels at 100 dpi
-_KNOWN = (*ROLES, "count", "signed")
+LARGEST = 16            # cells a side that are shown with their numbers; beyond that the grid is drawn as an image
+_PAD, _TITLE = 6, 20    # pixels: around the figure, of one line of a title
+_CELL = 48              # pixels: the largest cell
+_WORDS = {"input": ("input", "입력"), "kernel": ("kernel", "커널"), "output": ("output", "출력"), "count": ("counts", "개수"), "plain": ("numbers", "숫자")}
+_SIGNS = {"*": "∗", "-": "−", "->": "→", "x": "×"}
 
 
-def _plain(value: float) -> str:
-    if not np.isfinite(value):
-        return str(value)
-    if abs(value - round(value)) < 1e-9:
-        return str(int(round(value))).replace("-", "\u2212")
-    return f"{value:.2f}".rstrip("0").rstrip(".").replace("-", "\u2212")
+def check_role(role: str) -> str:
+    """Return `role` if grids have a colour for it, else raise ValueError."""
+    if role not in ROLES:
+        known = ", ".join(ROLES)
+        raise ValueError(say(en=f"a grid has one of the roles {known}, not {role!r}: choose the one whose colour it should have",
+                             ko=f"격자의 역할은 {known} 가운데 하나인데 {role!r}이에요. 원하는 색의 역할을 골라 주세요."))
+    return role
 
 
-def _two_axes(values) -> np.ndarray:
-    found = array(values)
-    if found.ndim == 1:
-        found = found[None]
-    if found.ndim != 2:
-        raise ValueError(say(en=f"a grid shows one map (H, W), got {tuple(found.shape)}: choose one with x[0, 0]",
-                             ko=f"격자에는 맵 하나(H, W)를 그려요. {tuple(found.shape)}이 들어왔으니 x[0, 0]처럼 하나를 골라 주세요."))
-    return found.astype(np.float64)
+def check_grid(values) -> np.ndarray:
+    """Numbers as a 2-D array: leading dimensions of 1 are dropped, a list is one row. Raises ValueError for what is not a grid then."""
+    given = array(values)
+    grid = squeeze(given, 2)
+    if grid.ndim < 2 and grid.size:
+        grid = np.atleast_2d(grid)
+    if grid.ndim != 2 or not grid.size or grid.dtype.kind not in "biuf":
+        raise ValueError(say(en=f"a grid is (H, W) numbers, and these are {given.shape} of {given.dtype}: pick one channel, as in x[0, 0]",
+                             ko=f"격자는 (H, W) 모양의 숫자여야 하는데 {given.dtype} {given.shape}이에요. x[0, 0]처럼 채널 하나를 골라 주세요."))
+    return grid.astype(int) if grid.dtype.kind == "b" else grid
 
 
-def _check_role(role: str) -> None:
-    if role not in _KNOWN:
-        raise ValueError(say(en=f"a grid's role is one of {', '.join(_KNOWN)}, not {role!r}", ko=f"격자의 역할은 {', '.join(_KNOWN)} 가운데 하나여야 해요. {role!r}를 바꿔 주세요."))
-
-
-def _fill(value, values, role):
-    """Face, edge and text colour of one cell."""
+def tint(role: str, value: float, largest: float) -> str:
+    """The fill of a cell: white at 0, the role's colour the stronger the larger the number; counts on viridis."""
+    if value != value:
+        return PAPER
+    share = min(1.0, abs(value) / largest) if largest > 0 else 0.0
+    if role == "plain":
+        return PAPER
     if role == "count":
-        top = max(1.0, values.max())
-        face = matplotlib.colormaps["cividis"](0.12 + 0.85 * value / top)
-        return face, "white", "white" if 0.12 + 0.85 * value / top < 0.6 else INK
-    if role == "signed":
-        top = max(1e-12, np.abs(values).max())
-        face = matplotlib.colormaps["RdBu_r"](0.5 + 0.42 * value / top)
-        return face, "white", "white" if abs(value) / top > 0.75 else INK
-    face, edge = ROLES[role]
-    return face, edge, INK
+        return to_hex(matplotlib.colormaps["viridis"](share))
+    return mix(PAPER, NEGATIVE if value < 0 else ROLES[role], 0.08 + 0.52 * share if share else 0.0)
 
 
-def _draw(axes, values, role, *, x, y, cell, highlight=(), annotate=None):
-    """Draw `values` with the upper left corner at (x, y); one cell is `cell` units wide."""
-    height, width = values.shape
-    if max(height, width) > LARGEST:
-        cmap = {"count": "cividis", "signed": "RdBu_r"}.get(role, "viridis")
-        limit = np.abs(values).max() if role == "signed" else None
-        axes.imshow(values, extent=(x, x + width * cell, y + height * cell, y), cmap=cmap, vmin=-limit if limit else None, vmax=limit)
-        return
-    for i in range(height):
-        for j in range(width):
-            face, edge, ink = _fill(values[i, j], values, role)
-            hatch = "////" if role == "zero" else None
-            axes.add_patch(Rectangle((x + j * cell, y + i * cell), cell, cell, facecolor=face, edgecolor=edge, linewidth=0.8, hatch=hatch))
-            axes.text(x + (j + 0.5) * cell, y + (i + 0.52) * cell, annotate[i][j] if annotate else _plain(values[i, j]), color=ink,
-                      fontsize=_NUMBER, ha="center", va="center")
-    for i, j in highlight:
-        axes.add_patch(Rectangle((x + j * cell, y + i * cell), cell, cell, fill=False, edgecolor=INK, linewidth=2.4, zorder=5))
+def _texts(grid: np.ndarray, replaced: Mapping, room: float) -> list[list[str]] | None:
+    """What stands in the cells: short enough for all columns to fit into `room` pixels, if need be with fewer digits; None beyond that."""
+    if max(grid.shape) > LARGEST:
+        return None
+    for digits in (None, 1, 0):
+        texts = [[str(replaced.get((r, c), number(value, digits))) for c, value in enumerate(row)] for r, row in enumerate(grid)]
+        if grid.shape[1] * _least_cell(texts) <= room:
+            return texts
+    return None
 
 
-def _told(values) -> str:
-    height, width = values.shape
-    size = f"{height}x{width}"
-    if height * width > 36:
-        return say(en=f"{size}, from {_plain(values.min())} to {_plain(values.max())}", ko=f"{size}, {_plain(values.min())}부터 {_plain(values.max())}까지")
-    return f"{size}: " + "; ".join(" ".join(_plain(value) for value in row) for row in values)
+def _widest(texts: list[list[str]]) -> float:
+    return max(fonts.width(text, TEXT) for row in texts for text in row)
 
 
-def grids(items, operators=None, *, title=None, highlight=None, height=None) -> Figure:
-    """A row of grids, cells of one size: `items` are (values, role, title), `operators` the signs between them ("*", "=", "").
+def _least_cell(texts: list[list[str]]) -> int:
+    """The smallest cell, in pixels, in which every number can be read."""
+    return max(22, math.ceil(_widest(texts) + 8))
 
-    Roles: input, kernel, output, zero, plain, count, signed. `highlight` is {index of the grid: [(row, column), ...]}. Grids over 16 cells a side are
-    drawn as images. Raises ValueError for an unknown role or a map of other than two axes.
+
+def _text_size(texts: list[list[str]], side: float) -> int:
+    """Pixels: as large as a cell of `side` pixels allows, from 14 to 18."""
+    return max(TEXT, min(18, round(0.44 * side), int((side - 6) / max(_widest(texts), 1) * TEXT)))
+
+
+def _boxes(highlight, shape) -> list[tuple[int, int, int, int]]:
+    """`highlight` as (row, column, rows, columns): cells (r, c), or boxes of four, or one of either."""
+    if highlight is None:
+        return []
+    entries = [highlight] if len(highlight) in (2, 4) and all(np.isscalar(part) for part in highlight) else list(highlight)
+    boxes = [tuple(int(part) for part in (*entry, 1, 1)[:4]) for entry in entries]
+    for row, column, rows, columns in boxes:
+        if not (0 <= row and 0 <= column and row + rows <= shape[0] and column + columns <= shape[1] and rows > 0 and columns > 0):
+            raise ValueError(say(en=f"highlight {(row, column, rows, columns)} (row, column, rows, columns) lies outside a grid of {shape}: "
+                                    "count from 0",
+                                 ko=f"highlight {(row, column, rows, columns)}(행, 열, 행 수, 열 수)가 {shape} 격자를 벗어나요. 0부터 세어 주세요."))
+    return boxes
+
+
+def _mask(hatch, shape) -> np.ndarray:
+    if hatch is None:
+        return np.zeros(shape, bool)
+    mask = squeeze(array(hatch), 2).astype(bool)
+    if mask.shape != shape:
+        raise ValueError(say(en=f"hatch marks the inserted zeros of a grid of {shape}, but has the shape {mask.shape}: pass one True or False per cell",
+                             ko=f"hatch는 {shape} 격자에서 끼워 넣은 0을 표시하는데 모양이 {mask.shape}이에요. 칸마다 True나 False를 넣어 주세요."))
+    return mask
+
+
+def _paint(ax, x: float, y: float, cell: float, grid: np.ndarray, role: str, texts: list[list[str]] | None, px: int, *, highlight=None,
+           hatch=None) -> None:
+    """Draw `grid` with its top left corner at (x, y), cells of `cell` units of `ax`; y grows downwards. Without `texts` it is an image."""
+    rows, columns = grid.shape
+    finite = grid[np.isfinite(grid)] if grid.dtype.kind == "f" else grid
+    largest = float(np.abs(finite).max()) if finite.size else 0.0
+    marked, hatched = _boxes(highlight, grid.shape), _mask(hatch, grid.shape)
+    if texts is None:
+        shown = np.array([[to_rgb(tint(role, value, largest)) for value in row] for row in grid])
+        ax.imshow(shown, extent=(x, x + columns * cell, y + rows * cell, y), aspect="auto", interpolation="nearest", zorder=2)
+    else:
+        for r in range(rows):
+            for c in range(columns):
+                fill = SOFT if hatched[r, c] else tint(role, grid[r, c], largest)
+                box(ax, x + c * cell, y + r * cell, cell, cell, facecolor=fill, zorder=2)
+                if hatched[r, c]:
+                    box(ax, x + c * cell, y + r * cell, cell, cell, facecolor="none", edgecolor=FAINT, hatch="////", zorder=2.2)
+                if texts[r][c]:
+                    ax.text(x + (c + 0.5) * cell, y + (r + 0.52) * cell, texts[r][c], fontsize=px * fonts.PT, ha="center", va="center_baseline",
+                            color=MUTED if hatched[r, c] else readable_on(fill), zorder=4, gid="cell",
+                            **({"bbox": {"facecolor": SOFT, "edgecolor": "none", "pad": 1.5}} if hatched[r, c] else {}))
+        line = mix(PAPER, INK, 0.3)
+        for r in range(rows + 1):
+            ax.plot([x, x + columns * cell], [y + r * cell] * 2, color=line, linewidth=0.72, zorder=3, solid_capstyle="butt")
+        for c in range(columns + 1):
+            ax.plot([x + c * cell] * 2, [y, y + rows * cell], color=line, linewidth=0.72, zorder=3, solid_capstyle="butt")
+    for r, c, tall, wide in marked:
+        box(ax, x + c * cell, y + r * cell, wide * cell, tall * cell, facecolor="none", edgecolor=INK, linewidth=2.6 * fonts.PT, zorder=5, gid="highlight")
+
+
+def _said(grid: np.ndarray, role: str, title: str | None, highlight=None) -> str:
+    """The grid in words: every number of a small one, size and range of a larger one."""
+    name = title or say(en=_WORDS[role][0], ko=_WORDS[role][1])
+    size = f"{grid.shape[0]}x{grid.shape[1]}"
+    if grid.size <= 100:
+        numbers = "; ".join(" ".join(number(value) or "–" for value in row) for row in grid)
+        text = f"{name} ({size}): {numbers}."
+    else:
+        text = say(en=f"{name} ({size}): numbers from {number(np.nanmin(grid))} to {number(np.nanmax(grid))}.",
+                   ko=f"{name} ({size}): {number(np.nanmin(grid))}에서 {number(np.nanmax(grid))}까지.")
+    marked = _boxes(highlight, grid.shape)
+    if marked:
+        places = "; ".join(say(en=f"row {r + 1}, column {c + 1}" + (f", {tall}x{wide} cells" if (tall, wide) != (1, 1) else ""),
+                               ko=f"{r + 1}행 {c + 1}열" + (f"부터 {tall}x{wide}칸" if (tall, wide) != (1, 1) else "")) for r, c, tall, wide in marked)
+        text += say(en=f" Outlined: {places}.", ko=f" 테두리 친 곳: {places}.")
+    return text
+
+
+def _formula_parts(formula) -> list[tuple[str, str]]:
+    if formula is None:
+        return []
+    if isinstance(formula, str):
+        return [(formula, INK)]
+    return [(part, INK) if isinstance(part, str) else (part[0], INK if part[1] is None else ROLES[check_role(part[1])]) for part in formula]
+
+
+@drawn
+def grids(items: Sequence, *, operators: Sequence[str] | None = None, title: str | None = None, formula=None, highlights: Sequence | None = None,
+          hatches: Sequence | None = None, width: int = WIDTH) -> Figure:
+    """Several grids in a row with signs between them, all with cells of one size; what does not fit goes to a second row.
+
+    items: (values, role, title) each, values (H, W) after leading dimensions of 1, title what to see (or None). operators: the signs between
+    them, one fewer than grids; by default ∗ and = for input, kernel, output, an arrow otherwise. formula: a line under the grids, a text or
+    pieces (text, role) in the colours of the roles. highlights: for each grid None, cells (row, column) or boxes (row, column, rows, columns).
+    hatches: for each grid None or a mask of the zeros that were inserted. Raises ValueError for an unknown role, a shape that is no grid or a
+    wrong number of signs.
     """
-    items = [(_two_axes(values), role, name) for values, role, name in items]
-    for _, role, _ in items:
-        _check_role(role)
-    operators = list(operators if operators is not None else [""] * (len(items) - 1))
-    signs = {"*": "∗", "x": "×"}
-    with style():
-        cells = [(min(v.shape[0], 48), min(v.shape[1], 48)) if max(v.shape) <= LARGEST else (9, 9 * v.shape[1] / v.shape[0]) for v, _, _ in items]
-        gap = 0.46
-        room = WIDTH - 0.24 - gap * (len(items) - 1)
-        cell = min(0.5, room / sum(width for _, width in cells))
-        tall = max(rows for rows, _ in cells) * cell
-        top = 0.42 if any(name for _, _, name in items) else 0.12
-        top += 0.32 if title else 0
-        figure = new(tall + top + 0.14)
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set_xlim(0, WIDTH)
-        axes.set_ylim(tall + top + 0.14, 0)
-        axes.axis("off")
+    entries = [(check_grid(item[0]), check_role(item[1] if len(item) > 1 and item[1] else "output"), item[2] if len(item) > 2 else None) for item in items]
+    count = len(entries)
+    if not count:
+        raise ValueError(say(en="grids needs at least one grid, and the list is empty: pass (values, role, title) for each",
+                             ko="grids에 넣은 목록이 비어 있어요. 격자마다 (값, 역할, 제목)을 넣어 주세요."))
+    if operators is None:
+        operators = ("*", "=") if [role for _, role, _ in entries] == ["input", "kernel", "output"] else ("→",) * (count - 1)
+    if len(operators) != count - 1:
+        raise ValueError(say(en=f"{count} grids need {count - 1} signs between them, got {len(operators)}: correct operators",
+                             ko=f"격자 {count}개 사이에는 기호가 {count - 1}개 필요한데 {len(operators)}개예요. operators를 고쳐 주세요."))
+    signs = [_SIGNS.get(sign, sign) for sign in operators]
+    highlights, hatches = list(highlights or [None] * count), list(hatches or [None] * count)
+    texts = [_texts(values, {}, width - 2 * _PAD) for values, _, _ in entries]
+    rows, cell, slots = _arrange(entries, texts, signs, width - 2 * _PAD)
+    px = min((_text_size(part, cell) for part in texts if part), default=TEXT)      # one size in all grids
+    head = heading_height(title, width)
+    heights = [(max((slots[i][1] for i in row), default=0), max(slots[i][3] for i in row)) for row in rows]      # titles, cells
+    parts = _formula_parts(formula)
+    height = head + sum(above + below + 12 for above, below in heights) + (30 if parts else 0) + 2
+    figure = Figure.of_size(height, width)
+    heading(figure, title, left=_PAD)
+    top = head + 4
+    for row, (above, below) in zip(rows, heights):
+        left = _PAD
+        for i in row:
+            grid, role, name = entries[i]
+            slot, tall, across, down = slots[i]
+            y = top + above + (below - down) / 2
+            x = left
+            for k, line in enumerate(reversed(fonts.wrap(name, slot, TEXT, bold=True) if name else [])):
+                figure.write(x, y - 12 - _TITLE * k, line, bold=True, colour=ROLES[role] if role != "count" else INK)
+            _paint(figure.sheet, x, y, across / grid.shape[1], grid, role, texts[i], px, highlight=highlights[i], hatch=hatches[i])
+            left += slot
+            if i < count - 1 and i != row[-1] and signs[i]:
+                figure.write(x + across + (slot - across + _gap(signs[i])) / 2, top + above + below / 2, signs[i], px=24, colour=MUTED, ha="center", gid="sign")
+            left += _gap(signs[i]) if i < count - 1 else 0
+        top += above + below + 12
+    x = _PAD
+    for text, colour in parts:
+        figure.write(x, height - 18, text, px=16, colour=colour, bold=colour != INK)
+        x += fonts.width(text, 16, bold=colour != INK) + 5
+    across, down = figure.size_px
+    figure.sheet.set(xlim=(0, across), ylim=(down, 0))
+    told = [_said(grid, role, name, marked) for (grid, role, name), marked in zip(entries, highlights)]
+    joined = [told[0]] + [(f"{sign} " if sign else "") + text for sign, text in zip(signs, told[1:])]
+    return tell(figure, " ".join([*([title.rstrip(".") + "."] if title else []), *joined, *([" ".join(text for text, _ in parts)] if parts else [])]))
+
+
+def _gap(sign: str) -> int:
+    return 46 if sign else 26
+
+
+def _arrange(entries, texts, signs, room):
+    """-> rows of indices, the cell in pixels, and for each grid (slot width, height of its title, width, height of its cells)."""
+    least = max([_least_cell(part) for part in texts if part], default=22)
+
+    def slot(i, cell):
+        grid, _, name = entries[i]
+        rows, columns = grid.shape
+        if texts[i] is None:
+            across = min(300, room, 300 * columns / rows)
+            down = across * rows / columns
+        else:
+            across, down = columns * cell, rows * cell
+        if not name:
+            return across, 0, across, down
+        lines = fonts.wrap(name, max(across + 12, 112), TEXT, bold=True)
+        words = max(fonts.width(line, TEXT, bold=True) for line in lines)
+        return max(across, words + 2), _TITLE * len(lines) + 2, across, down
+
+    def total(indices, cell):
+        return sum(slot(i, cell)[0] + (_gap(signs[i]) if i != indices[-1] else 0) for i in indices)
+
+    everything = list(range(len(entries)))
+    for cell in range(_CELL, least - 1, -1):
+        if total(everything, cell) <= room:
+            return [everything], cell, [slot(i, cell) for i in everything]
+    cell = next((size for size in range(max(least, 34), least, -1) if all(slot(i, size)[0] <= room for i in everything)), least)
+    rows: list[list[int]] = [[]]
+    for i in everything:
+        if rows[-1] and total([*rows[-1], i], cell) > room:
+            rows.append([])
+        rows[-1].append(i)
+    return rows, cell, [slot(i, cell) for i in everything]
+
+
+@drawn
+def grid(values, *, role: str = "output", title: str | None = None, highlight=None, annotate=None, hatch=None, ax=None) -> Figure:
+    """One grid of numbers, (H, W) after leading dimensions of 1; beyond 16x16 an image of them.
+
+    role: input, kernel, output, count or plain. highlight: a cell (row, column), a box (row, column, rows, columns), or a list of them, outlined in
+    ink. annotate: a formula under the grid (text, or pieces (text, role)), or {(row, column): text} in place of numbers. hatch: mask (H, W) of
+    inserted zeros. ax: draw there instead of in a new figure. Raises ValueError for an unknown role or what is no grid.
+    """
+    shown = check_grid(values)
+    check_role(role)
+    replaced = dict(annotate) if isinstance(annotate, Mapping) else {}
+    if ax is not None:
+        own_axes(ax, "grid")
+        rows, columns = shown.shape
+        place = ax.get_window_extent()
+        side = min(place.width / columns, place.height / rows)
+        ax.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal")
+        ax.axis("off")
+        texts = _texts(shown, replaced, side * columns)
+        _paint(ax, 0, 0, 1, shown, role, texts, _text_size(texts, side) if texts else TEXT, highlight=highlight, hatch=hatch)
+        ax.set(xlim=(-0.03, columns + 0.03), ylim=(rows + 0.03, -0.03), aspect="equal")
         if title:
-            axes.text(0.12, 0.2, title, fontsize=11, va="center")
-        # A title may be wider than its grid: give the grid the room its words need, as far as there is any.
-        needs = [max(width * cell, 0.088 * sum(1.75 if ord(c) > 0x2e80 else 1.0 for c in (name or ""))) for (_, width), (_, _, name) in zip(cells, items)]
-        spare = WIDTH - 0.24 - gap * (len(items) - 1)
-        if sum(needs) > spare:
-            needs = [width * cell for _, width in cells]
-        x = (WIDTH - sum(needs) - gap * (len(items) - 1)) / 2
-        for index, ((values, role, name), (rows, width), need) in enumerate(zip(items, cells, needs)):
-            left = x + (need - width * cell) / 2
-            y = top + (tall - rows * cell) / 2
-            step = cell if max(values.shape) <= LARGEST else rows * cell / values.shape[0]
-            _draw(axes, values, role, x=left, y=y, cell=step, highlight=(highlight or {}).get(index, ()))
-            if name:
-                axes.text(x + need / 2, y - 0.13, name, fontsize=10, ha="center", va="bottom", color=ROLES.get(role, ("", INK))[1])
-            if index < len(operators) and operators[index]:
-                axes.text(x + need + gap / 2, top + tall / 2, signs.get(operators[index], operators[index]), fontsize=17, ha="center", va="center")
-            x += need + gap
-        axes.set_xlim(0, WIDTH)
-        axes.set_ylim(tall + top + 0.14, 0)
-        axes.set_aspect("auto")
-    told = [f"{name or role} {_told(values)}" for values, role, name in items]
-    figure.alt = (f"{title}. " if title else "") + say(en="Grids. ", ko="격자 그림. ") + " | ".join(told)
-    return figure
+            ax.set_title(title, fontfamily=fonts.BOLD, color=ROLES[role] if role != "count" else INK)
+        return tell(ax, _said(shown, role, title, highlight))
+    if not replaced:
+        return grids([(shown, role, title)], formula=annotate, highlights=[highlight], hatches=[hatch])
+    rows, columns = shown.shape
+    texts = _texts(shown, replaced, WIDTH - 2 * _PAD)
+    cell = min(max(_least_cell(texts), _CELL), (WIDTH - 2 * _PAD) // columns) if texts else (WIDTH - 2 * _PAD) / columns
+    lines = fonts.wrap(title, WIDTH - 2 * _PAD, TEXT, bold=True) if title else []
+    figure = Figure.of_size(_TITLE * len(lines) + math.ceil(rows * cell) + 16)
+    for k, line in enumerate(lines):
+        figure.write(_PAD, 12 + _TITLE * k, line, bold=True, colour=ROLES[role] if role != "count" else INK)
+    _paint(figure.sheet, _PAD, _TITLE * len(lines) + 6, cell, shown, role, texts, _text_size(texts, cell) if texts else TEXT, highlight=highlight,
+           hatch=hatch)
+    placed = "; ".join(say(en=f"{text} at row {r + 1}, column {c + 1}", ko=f"{r + 1}행 {c + 1}열에 {text}") for (r, c), text in replaced.items())
+    return tell(figure, f"{_said(shown, role, title, highlight)} {placed}.")
 
 
-def grid(values, *, role="output", title=None, highlight=(), annotate=None, ax=None) -> Figure:
-    """One grid of numbers (H, W), the number in each cell; `annotate` (H, W) of texts replaces the numbers. Draws into `ax` where given."""
-    if ax is None:
-        if annotate is None:
-            return grids([(values, role, title)], highlight={0: highlight})
-        with style():
-            found = _two_axes(values)
-            figure = new(0.5 * found.shape[0] + 0.6, width=min(WIDTH, 0.5 * found.shape[1] + 0.4))
-            grid(values, role=role, title=title, highlight=highlight, annotate=annotate, ax=figure.add_axes((0.02, 0.02, 0.96, 0.84)))
-        return figure
-    found = _two_axes(values)
-    _check_role(role)
-    _draw(ax, found, role, x=0, y=0, cell=1, highlight=highlight, annotate=annotate)
-    ax.set_xlim(-0.05, found.shape[1] + 0.05)
-    ax.set_ylim(found.shape[0] + 0.05, -0.05)
-    ax.set_aspect("equal")
-    ax.axis("off")
-    if title:
-        ax.set_title(title, loc="center")
-    figure = ax.get_figure()
-    figure.alt = f"{title or role} {_told(found)}"
-    return figure
