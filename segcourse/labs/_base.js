@@ -118,7 +118,6 @@ function resizeGrid(grid, rows, cols, fill = 0) {
 
 // ------------------------------------------------------------------ colours
 
-const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"];
 const VIRIDIS = ["#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725"];
 const ROLES = ["ink", "muted", "faint", "paper", "input", "kernel", "output", "negative", "count", "good", "bad"];
 
@@ -707,8 +706,8 @@ class Lab {
   }
 
   sequential(share) { return along(VIRIDIS, share); }
-  /** How many of at most `most`: the scale of counts in segcourse.figures too. */
-  countColour(n, most) { return along(CIVIDIS, 0.12 + 0.85 * n / Math.max(most, 1)); }
+  /** How many of at most `most`: viridis, as in segcourse.figures. */
+  countColour(n, most) { return along(VIRIDIS, n / Math.max(most, 1)); }
   diverging(share) { return share < 0 ? this.tint("negative", -share) : this.tint("output", share); }
 
   stage() {

@@ -4,7 +4,6 @@ import torch
 from torch.nn import functional as F
 
 from segcourse import figures, ops
-from segcourse.figures.figure import new, style
 from segcourse.labs.base import Field, Lab, LabValueError, module_source, style_source
 from segcourse.language import say
 
@@ -109,30 +108,13 @@ class NoInverseLab(Lab):
     def static_picture(self):
         """Both ways of the default state, one above the other: x (4, 4), forward (2, 2), back (4, 4), forward again (2, 2)."""
         both = self.there_and_back(self.read_state(""))
-        rows = [
-            ("conv", say(en="Convolution, its transpose, convolution: the shape comes back, the values do not",
-                         ko="합성곱으로 가서 전치로 돌아오면 모양은 같아도 값은 달라요"), ("x", "Ax", "AᵀAx", "AAᵀAx")),
-            ("pool", say(en="Pooling, unpooling, pooling: the values do not come back, but the last step changes nothing",
-                         ko="언풀링으로 돌아와도 값은 다르지만, 다시 풀링하면 그대로예요"), ("x", "Px", "PᵀPx", "PPᵀPx")),
-        ]
-        switches = (both["pool"][2] != 0).nonzero().tolist()
-        cell, gap, tall = 0.4, 0.62, 2.5          # inches
-        with style():
-            figure = new(2 * tall)
-            wide, high = figure.get_size_inches()
-            for row, (column, headline, names) in enumerate(rows):
-                top = row * tall
-                left = (wide - 12 * cell - 3 * gap) / 2
-                figure.text(left / wide, 1 - (top + 0.24) / high, headline, fontsize=10.5, va="center")
-                for index, (grid, name) in enumerate(zip(both[column], names)):
-                    height, width = grid.shape
-                    box = (left / wide, 1 - (top + 0.78 + height * cell) / high, width * cell / wide, height * cell / high)
-                    figures.grid(grid, role="output" if index else "input", title=name, highlight=switches if column == "pool" and index in (0, 2) else (),
-                                 ax=figure.add_axes(box))
-                    left += width * cell
-                    if index < 3:
-                        figure.text((left + gap / 2) / wide, 1 - (top + 0.78 + cell) / high, "→", fontsize=16, ha="center", va="center")
-                    left += gap
+        names = {"conv": ("x", "Ax", "AᵀAx", "AAᵀAx"), "pool": ("x", "Px", "PᵀPx", "PPᵀPx")}
+        steps = {"conv": (say(en="conv", ko="합성곱"), say(en="transpose", ko="전치"), say(en="conv", ko="합성곱")),
+                 "pool": (say(en="pool", ko="풀링"), say(en="unpool", ko="언풀링"), say(en="pool", ko="풀링"))}
+        items = [(grid, "input" if index == 0 else "output", name if index == 0 else f"{name}, {steps[column][index - 1]}")
+                 for column, grids in both.items() for index, (grid, name) in enumerate(zip(grids, names[column]))]
+        figure = figures.grids(items, operators=("→", "→", "→", "", "→", "→", "→"),
+                               title=say(en="The shape comes back, the values do not", ko="모양은 돌아오지만 값은 돌아오지 않아요"))
         told = {column: " → ".join("; ".join(" ".join(f"{v:g}" for v in line) for line in grid.tolist()) for grid in grids) for column, grids in both.items()}
         figure.alt = say(
             en=f"Lab, there is no inverse. Convolution, transpose, convolution: {told['conv']}. The 4x4 shape comes back, the values do not. "

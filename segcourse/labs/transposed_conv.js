@@ -217,6 +217,10 @@ export default { render: labRender((lab) => {
     compute(state) {
       const laid = layStamps(source(), state.kernel, state.stride, laidNow());
       const result = { laid, average: averageOf(laid) };
+      // One scale from the first stamp to the last: a cell must not change its colour because another one fills up.
+      const end = laidNow() < total() ? layStamps(source(), state.kernel, state.stride) : laid;
+      result.most = shownData({ laid: end, average: averageOf(end) }, state.view).reduce((most, v) => Math.max(most, Math.abs(v)), 1e-9);
+      result.mostStamps = end.count.reduce((most, v) => Math.max(most, v), 1);
       if (isPhoto()) result.picture = toPixels(result, state.view, state.kernel, state.stride);
       lines = words(state, laid);
       return result;
@@ -259,11 +263,11 @@ export default { render: labRender((lab) => {
         iCell = cellIn(inBox, h, w);
         input.show({ x: inBox.x, y: inBox.y, cell: iCell, rows: h, cols: w, title: t("inputTitle", { h, w }), value: (r, c) => state.input[r][c],
           outlines: [...(met.length <= 9 ? met.map(({ i, j }) => ({ r: i, c: j, role: "ink", width: 2 })) : []), ...(last && laidNow() < total() ? [{ r: last[0], c: last[1], role: "kernel", width: 3 }] : [])] });
-        const most = laid.count.reduce((a, b) => Math.max(a, b), 1), cut = (r, c) => r < p || c < p || r >= laid.rows - p || c >= laid.cols - p;
+        const most = lab.result.mostStamps, cut = (r, c) => r < p || c < p || r >= laid.rows - p || c >= laid.cols - p;
         const outlines = [];
         if (p) outlines.push({ r: p, c: p, rows: laid.rows - 2 * p, cols: laid.cols - 2 * p, role: "output", width: 2.5 });
         if (last && laidNow() < total()) outlines.push({ r: last[0] * state.stride, c: last[1] * state.stride, rows: kh, cols: kw, role: "kernel", width: 3, dash: flying ? [5, 4] : [] });
-        output.show({ x: ox, y: oy, cell: oCell, rows: laid.rows, cols: laid.cols, title: t("outTitle", { h: laid.rows - 2 * p, w: laid.cols - 2 * p }), value: (r, c) => data[r * laid.cols + c],
+        output.show({ x: ox, y: oy, cell: oCell, rows: laid.rows, cols: laid.cols, title: t("outTitle", { h: laid.rows - 2 * p, w: laid.cols - 2 * p }), value: (r, c) => data[r * laid.cols + c], max: lab.result.most,
           fill: state.view === "count" ? (r, c, v) => (v ? lab.countColour(v, most) : colours.paper) : null,
           hatch: (r, c) => laid.count[r * laid.cols + c] === 0, text: (r, c, v) => (laid.count[r * laid.cols + c] ? numberText(v) : ""), numbers: Math.max(laid.rows, laid.cols) <= 16,
           faded: p ? cut : null, selected: spot && spot[0] < laid.rows && spot[1] < laid.cols ? spot : null, outlines,

@@ -128,7 +128,7 @@ class TransposedConvLab(Lab):
             (x, "input", say(en="input", ko="입력")),
             (kernel, "kernel", say(en="kernel", ko="커널")),
             (output, "output", say(en="output, stride 2", ko="출력, 스트라이드 2")),
-        ], operators=("*", "="), highlight={2: [(2, 2)]})
+        ], operators=("*", "="))
         rows = "; ".join(" ".join(f"{v:g}" for v in row) for row in output.tolist())
         figure.alt = say(
             en=f"Lab, transposed convolution: a 2x2 input (1 2; 3 4) and a 3x3 kernel of ones at stride 2 give a 5x5 output ({rows}). "

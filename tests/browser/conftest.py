@@ -35,7 +35,7 @@ def browser():
 IN_PAGE = """
 window.lab = () => document.querySelector('.sc-lab').segcourseLab;
 window.part = (name) => [...lab().stages[0].parts, ...lab().stages[0].handles].find((p) => p.name === name);
-window.settled = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+window.settled = async () => { while (lab().frame) await new Promise(requestAnimationFrame); };    // until nothing waits to be drawn
 window.numbers = (name) => { const s = part(name).shown; return Array.from({ length: s.rows }, (_, r) => Array.from({ length: s.cols }, (_, c) => s.value(r, c))); };
 window.place = (name, r, c) => {
   const s = part(name).shown;
@@ -86,6 +86,8 @@ class LabPage:
         self.page.evaluate("settled()")
 
     def run(self, code, argument=None):
+        """Evaluate JavaScript in the page once everything is drawn, and wait for what it makes the lab draw."""
+        self.page.evaluate("settled()")
         result = self.page.evaluate(code, argument)
         self.page.evaluate("settled()")
         return result
@@ -108,7 +110,7 @@ class LabPage:
     @property
     def value(self):
         """The text Python sees once the reader has paused."""
-        self.page.evaluate("lab().unsaved && lab().save()")
+        self.page.evaluate("settled().then(() => lab().unsaved && lab().save())")
         return self.page.evaluate("lab().root.parentElement.segcourseModel.get('value')")
 
     @property
@@ -133,11 +135,11 @@ class LabPage:
 
     @property
     def line(self):
-        return self.page.inner_text(".sc-line")
+        return self.run("document.querySelector('.sc-line').innerText")
 
     @property
     def formula(self):
-        return self.page.inner_text(".sc-formula")
+        return self.run("document.querySelector('.sc-formula').innerText")
 
 
 @pytest.fixture(scope="session")

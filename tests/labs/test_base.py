@@ -158,7 +158,7 @@ def test_nothing_in_a_state_can_end_the_script_of_a_page():
 
 
 def test_a_role_has_one_colour_in_figures_and_labs():
-    from segcourse.figures.figure import ROLES
+    from segcourse.figures.base import NEGATIVE, ROLES
     light = style_source().split("[data-theme")[0]
-    for role in ("input", "kernel", "output"):
-        assert re.search(rf"--sc-{role}: (#\w+);", light).group(1) == ROLES[role][1]
+    for role, colour in {"input": ROLES["input"], "kernel": ROLES["kernel"], "output": ROLES["output"], "negative": NEGATIVE}.items():
+        assert re.search(rf"--sc-{role}: (#\w+);", light).group(1) == colour
