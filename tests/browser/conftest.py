@@ -69,21 +69,14 @@ window.timeMoves = async (count, path, { pressed = false, paced = false } = {}) 
 class LabPage:
     """A lab in a page. Numbers are read from what was painted, places are those of the cells on the screen."""
 
-    def __init__(self, context, lab, path, dark):
-        self.lab = lab
+    def __init__(self, page, lab, path, dark):
+        self.lab, self.page, self.problems, self.requests = lab, page, page.problems, page.requests
         path.write_text(
             f'<!doctype html><html lang="{current()}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             f'<body style="margin:16px;background:{"#111111" if dark else "#ffffff"}">{lab.html(picture=False)}', encoding="utf-8")
-        self.page = context.new_page()
-        self.problems, self.requests = [], []
-        self.page.on("console", lambda message: self.problems.append(message.text) if message.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.add_init_script(IN_PAGE)
-        self.page.goto(path.as_uri())
-        self.page.wait_for_selector(".sc-lab canvas")
-        self.page.wait_for_function("lab().timings.length > 0")
-        self.page.evaluate("settled()")
+        page.goto(path.as_uri())
+        page.wait_for_function("document.querySelector('.sc-lab') && lab().timings.length > 0")
+        page.evaluate("settled()")
 
     def run(self, code, argument=None):
         """Evaluate JavaScript in the page once everything is drawn, and wait for what it makes the lab draw."""
@@ -143,34 +136,44 @@ class LabPage:
 
 
 @pytest.fixture(scope="session")
-def context_of(browser):
-    """A browser context for each setting, made once: tests share them, each with a page of its own."""
+def page_of(browser):
+    """A browser page for each setting, made once: opening a lab in it replaces the lab before."""
     made = {}
 
-    def context(width, dark, reduced_motion, touch):
+    def page(width, dark, reduced_motion, touch):
         key = width, dark, reduced_motion, touch
         if key not in made:
-            made[key] = browser.new_context(viewport=SIZE | {"width": width}, has_touch=touch, color_scheme="dark" if dark else "light",
-                                            reduced_motion="reduce" if reduced_motion else "no-preference")
-            made[key].set_default_timeout(10_000)
+            context = browser.new_context(viewport=SIZE | {"width": width}, has_touch=touch, color_scheme="dark" if dark else "light",
+                                          reduced_motion="reduce" if reduced_motion else "no-preference")
+            context.set_default_timeout(10_000)
+            made[key] = page = context.new_page()
+            page.problems, page.requests = [], []
+            page.on("console", lambda message: page.problems.append(message.text) if message.type in ("error", "warning") else None)
+            page.on("pageerror", lambda error: page.problems.append(str(error)))
+            page.on("request", lambda request: page.requests.append(request.url))
+            page.add_init_script(IN_PAGE)
+        made[key].problems.clear()
+        made[key].requests.clear()
         return made[key]
 
-    return context
+    return page
 
 
 @pytest.fixture
-def open_lab(context_of, tmp_path):
-    """open_lab(lab, width=800, dark=False, reduced_motion=True, touch=False) -> LabPage. Fails the test on any console error or request."""
+def open_lab(page_of, tmp_path):
+    """open_lab(lab, width=800, dark=False, reduced_motion=True, touch=False) -> LabPage.
+
+    Fails the test on any console error, any request that leaves the page, and any text Python does not hand over. Opening a second lab with
+    the same settings replaces the first.
+    """
     pages = []
 
     def opened(lab, *, width=800, dark=False, reduced_motion=True, touch=False):
-        pages.append(LabPage(context_of(width, dark, reduced_motion, touch), lab, tmp_path / f"lab-{len(pages)}.html", dark))
+        pages.append(LabPage(page_of(width, dark, reduced_motion, touch), lab, tmp_path / f"lab-{len(pages)}.html", dark))
         return pages[-1]
 
     yield opened
     for page in pages:
-        missing = page.page.evaluate("[...lab().missing]")
-        page.page.close()
         assert page.problems == []
-        assert missing == [], "texts that Python does not hand over"
+        assert page.page.evaluate("[...lab().missing]") == [], "texts that Python does not hand over"
         assert [url for url in page.requests if not url.startswith(("file:", "blob:", "data:"))] == []

@@ -143,6 +143,14 @@ def test_a_picture_speaks_the_readers_language(name):
         assert not re.search("[가-힣]", getattr(labs, name)().static_picture().alt)
 
 
+def test_a_page_without_javascript_shows_the_picture():
+    lab = labs.transposed_conv()
+    page = lab.html()
+    still = re.search(r'<noscript><img alt="([^"]+)" src="data:image/png;base64,([^"]+)"></noscript>', page)
+    assert still.group(1) == lab.picture().alt and len(still.group(2)) > 2000
+    assert "<noscript>" not in lab.html(picture=False)
+
+
 def test_nothing_in_a_state_can_end_the_script_of_a_page():
     class Odd(Lab):
         fields = (Field(name="n", kind="int", default=1, low=0, high=2),)
