@@ -1,9 +1,13 @@
-"""Pictures of the course: matplotlib figures in one style, in both languages, each with its alt text."""
+"""Pictures of the course: matplotlib figures in one style, in both languages, each with its alt text. See `base` for how the text travels."""
 
 from segcourse.figures.base import Figure
+from segcourse.figures.charts import bars, class_iou, compare, confusion, curve, lines
 from segcourse.figures.grids import grid, grids
+from segcourse.figures.live import LiveCurve
+from segcourse.figures.networks import architecture
 from segcourse.figures.photos import PHOTOS, photo, photo_credit
 from segcourse.figures.pictures import heat_map, image, images, label_map, overlay, prediction_rows, receptive_field
+from segcourse.figures.tables import Table, table
 
-__all__ = ["Figure", "PHOTOS", "grid", "grids", "heat_map", "image", "images", "label_map", "overlay", "photo", "photo_credit", "prediction_rows",
-           "receptive_field"]
+__all__ = ["Figure", "LiveCurve", "PHOTOS", "Table", "architecture", "bars", "class_iou", "compare", "confusion", "curve", "grid", "grids", "heat_map",
+           "image", "images", "label_map", "lines", "overlay", "photo", "photo_credit", "prediction_rows", "receptive_field", "table"]

@@ -1,71 +1,106 @@
-"""A network as a row of boxes: as tall as its map is large, as wide as it has channels; short cuts come down to the way back."""
+"""Networks as drawings: a trunk of boxes that get lower (resolution) and wider (channels), and the way back to the picture's size."""
 
 import math
+from collections.abc import Sequence
 
-from matplotlib.patches import FancyArrowPatch, Rectangle
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from segcourse.figures.figure import INK, PALE, ROLES, WIDTH, Figure, new, style
+from segcourse.figures import fonts
+from segcourse.figures.base import INK, MUTED, PAPER, ROLES, TEXT, WIDTH, Figure, drawn, heading, heading_height, mix, tell
 from segcourse.language import say
 
+_TALL = 132             # pixels: the height of a map at the picture's own size
 
-def architecture(stages, skips, *, title=None) -> Figure:
-    """The trunk as `stages` (name, stride, channels) from left to right, and under it the way back up from right to left.
 
-    `skips` are (stage, score) pairs from the deepest to the shallowest: each stage's 1x1 scores join the way back at its own stride.
+def _height(stride: float) -> float:
+    return max(20.0, _TALL * 0.8 ** math.log2(max(stride, 1)))
+
+
+def _wide(channels: float) -> float:
+    return 8 + 3.6 * math.log2(max(channels, 1))
+
+
+def _block(figure: Figure, x: float, y: float, stride: float, channels: float, role: str) -> None:
+    tall, wide = _height(stride), _wide(channels)
+    figure.sheet.add_patch(FancyBboxPatch((x - wide / 2, y - tall / 2), wide, tall, boxstyle="round,pad=0,rounding_size=2.5", facecolor=mix(PAPER, ROLES[role], 0.38),
+                                          edgecolor=ROLES[role], linewidth=1.2, zorder=4))
+
+
+def _arrow(figure: Figure, start, end, colour: str = MUTED) -> None:
+    figure.sheet.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, shrinkA=0, shrinkB=0, color=colour, linewidth=1.2, zorder=3))
+
+
+def _line(figure: Figure, *points, colour: str = MUTED) -> None:
+    figure.sheet.plot(*zip(*points), color=colour, linewidth=1.2, zorder=3, solid_capstyle="butt")
+
+
+@drawn
+def architecture(stages: Sequence[tuple], skips: Sequence[tuple] = (), *, title: str | None = None, channels: int | None = None, join: str = "+") -> Figure:
+    """A network's trunk from left to right, and beneath it the way back up, from the deepest skip to the picture's size.
+
+    stages: (name, stride, channels) each. skips: (stage, name of its score layer) from the deepest to the shallowest: each score map is enlarged
+    to the size of the next and joined to it; one skip only is FCN-32s. channels: of the score maps (classes), written at the output. join: the
+    sign where two maps meet. Raises ValueError for a skip from an unknown stage or one that is not shallower than the one before.
     """
-    strides = {name: stride for name, stride, _ in stages}
-    with style():
-        height = 3.9 + (0.3 if title else 0)
-        figure = new(height)
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set_xlim(0, WIDTH)
-        axes.set_ylim(0, height)
-        axes.axis("off")
-        top = height - (0.62 if title else 0.3)
-        if title:
-            axes.text(0.15, height - 0.2, title, fontsize=11, va="center")
-        middle = top - 0.95
-        slot = (WIDTH - 1.2) / len(stages)
-
-        def tall(stride):
-            return 1.75 * (1 - math.log2(stride) / 6.6)
-
-        axes.add_patch(Rectangle((0.16, middle - tall(1) / 2), 0.14, tall(1), facecolor=ROLES["input"][0], edgecolor=ROLES["input"][1]))
-        axes.text(0.23, middle - tall(1) / 2 - 0.06, say(en="image", ko="사진"), fontsize=9, ha="center", va="top")
-        places = {}
-        x_before = 0.30
-        for index, (name, stride, channels) in enumerate(stages):
-            wide = 0.1 + 0.055 * math.log2(channels)
-            x = 0.75 + index * slot
-            axes.add_patch(FancyArrowPatch((x_before + 0.02, middle), (x - 0.02, middle), arrowstyle="-|>", mutation_scale=8, color=PALE, linewidth=1))
-            colour = ROLES["kernel"] if name.startswith("fc") else ROLES["plain"]
-            axes.add_patch(Rectangle((x, middle - tall(stride) / 2), wide, tall(stride), facecolor=colour[0], edgecolor=colour[1]))
-            axes.text(x + wide / 2, middle + tall(stride) / 2 + 0.05, name, fontsize=9, ha="center", va="bottom")
-            axes.text(x + wide / 2, middle, str(channels), fontsize=8.5, ha="center", va="center", rotation=90, color=PALE)
-            places[name] = (x + wide / 2, middle - tall(stride) / 2)
-            x_before = x + wide
-        low = 0.78
-        previous = None
-        for number, (stage, score) in enumerate(skips):
-            x, bottom = places[stage]
-            stride = strides[stage]
-            side = 0.16 + 0.06 * (5 - math.log2(stride))
-            axes.add_patch(FancyArrowPatch((x, bottom - 0.03), (x, low + side + 0.04), arrowstyle="-|>", mutation_scale=9, color=ROLES["output"][1], linewidth=1.4))
-            axes.text(x + 0.06, low + side + 0.16, score, fontsize=8.5, ha="left", va="bottom", color=ROLES["output"][1])
-            axes.add_patch(Rectangle((x - side, low - side), 2 * side, 2 * side, facecolor=ROLES["output"][0], edgecolor=ROLES["output"][1]))
-            axes.text(x, low, "+" if previous else "", fontsize=13, ha="center", va="center")
-            axes.text(x, low - side - 0.07, f"1/{stride}", fontsize=9, ha="center", va="top", color=PALE)
-            if previous:
-                x_from, side_from, stride_from = previous
-                axes.add_patch(FancyArrowPatch((x_from - side_from - 0.03, low), (x + side + 0.03, low), arrowstyle="-|>", mutation_scale=9, color=INK, linewidth=1.2))
-                axes.text((x_from - side_from + x + side) / 2, low + 0.06, f"×{stride_from // stride}", fontsize=9.5, ha="center", va="bottom")
-            previous = (x, side, stride)
-        x_from, side_from, stride_from = previous
-        axes.add_patch(FancyArrowPatch((x_from - side_from - 0.03, low), (0.98, low), arrowstyle="-|>", mutation_scale=9, color=INK, linewidth=1.2))
-        axes.text((x_from - side_from + 0.98) / 2, low + 0.06, f"×{stride_from}", fontsize=9.5, ha="center", va="bottom")
-        axes.add_patch(Rectangle((0.16, low - 0.42), 0.8, 0.84, facecolor=ROLES["output"][0], edgecolor=ROLES["output"][1]))
-        axes.text(0.56, low, say(en="scores\nof every\npixel", ko="모든\n픽셀의\n점수"), fontsize=9, ha="center", va="center")
-    row = ", ".join(f"{name} 1/{stride} {channels}" for name, stride, channels in stages)
-    back = ", ".join(f"{stage} → {score}" for stage, score in skips)
-    figure.alt = (f"{title}. " if title else "") + say(en=f"Trunk: {row} channels. Scores on the way back: {back}.", ko=f"몸통 {row}채널. 돌아오는 길의 점수 {back}.")
-    return figure
+    stages = [(str(name), float(stride), int(width)) for name, stride, width in stages]
+    if not stages:
+        raise ValueError(say(en="architecture needs at least one stage (name, stride, channels), got none: pass some",
+                             ko="architecture에 단계가 없어요. (이름, 스트라이드, 채널 수)를 넣어 주세요."))
+    picture = say(en="image", ko="이미지")
+    columns = ([(picture, 1.0, 3)] if stages[0][1] > 1 else []) + stages
+    place = {name: k for k, (name, _, _) in enumerate(columns)}
+    for name, _ in skips:
+        if name not in place:
+            known = ", ".join(name for name, _, _ in stages)
+            raise ValueError(say(en=f"a skip starts at {name!r}, which is no stage: choose among {known}", ko=f"{name!r}라는 단계가 없어요. {known} 가운데에서 골라 주세요."))
+    strides = [columns[place[name]][1] for name, _ in skips]
+    if any(later >= earlier for earlier, later in zip(strides, strides[1:])):
+        raise ValueError(say(en=f"skips go from the deepest to the shallowest, but their strides are {[int(s) for s in strides]}: sort them",
+                             ko=f"skips는 깊은 층에서 얕은 층 순서여야 하는데 스트라이드가 {[int(s) for s in strides]}이에요. 순서를 고쳐 주세요."))
+    head = heading_height(title)
+    step = (WIDTH - 96) / max(1, len(columns) - 1)
+    x = [48 + k * step for k in range(len(columns))]
+    trunk = head + 8 + _TALL / 2
+    scores, path = head + _TALL + 86, head + _TALL + 172
+    height = (path + _TALL / 2 + 30) if skips else head + _TALL + 58
+    figure = Figure.of_size(height)
+    heading(figure, title)
+    for k, (name, stride, width) in enumerate(columns):
+        _block(figure, x[k], trunk, stride, width, "input" if k else "plain")
+        if k:
+            _arrow(figure, (x[k - 1] + _wide(columns[k - 1][2]) / 2 + 3, trunk), (x[k] - _wide(width) / 2 - 3, trunk))
+        figure.write(x[k], head + _TALL + 22, name, bold=True, ha="center", zorder=6, bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1})
+        scale = f"1/{stride:g}" if stride > 1 else "1"
+        figure.write(x[k], head + _TALL + 41, f"{scale} · {width}", colour=MUTED, ha="center", zorder=6, bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1})
+    for k, ((name, score), stride) in enumerate(zip(skips, strides)):
+        at, size = x[place[name]], columns[place[name]][2]
+        _line(figure, (at, trunk + _height(stride) / 2 + 2), (at, head + _TALL + 10))
+        _arrow(figure, (at, head + _TALL + 52), (at, scores - _height(stride) / 2 - 2), ROLES["output"])
+        _block(figure, at, scores, stride, channels or 21, "output")
+        words = fonts.width(score, TEXT, bold=True)
+        figure.write(min(at, WIDTH - words / 2 - 2), scores + _height(strides[-1]) / 2 + 14, score, bold=True, colour=ROLES["output"], ha="center", zorder=6,
+                     bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.5})
+        _line(figure, (at, scores + _height(stride) / 2), (at, path - (11 if k else 0)), colour=ROLES["output"])
+        after = x[place[skips[k + 1][0]]] + 12 if k + 1 < len(skips) else x[0] + _wide(channels or 21) / 2 + 4
+        start = at - (12 if k else 0)
+        _arrow(figure, (start, path), (after, path), ROLES["output"])
+        factor = stride / (strides[k + 1] if k + 1 < len(skips) else 1)
+        figure.write((start + after) / 2, path - 13, f"×{factor:g}", bold=True, colour=ROLES["output"], ha="center", zorder=6)
+        if k:
+            figure.sheet.plot([at], [path], marker="o", markersize=22 * fonts.PT, color=PAPER, markeredgecolor=ROLES["output"], markeredgewidth=1.4, zorder=5)
+            figure.write(at, path, join, px=17, ha="center", va="center_baseline" if join == "+" else "center", colour=ROLES["output"], bold=True, zorder=6)
+    if skips:
+        _block(figure, x[0], path, 1, channels or 21, "output")
+        out = say(en="score map", ko="점수 맵")
+        figure.write(x[0], path + _TALL / 2 + 16, out + (f", {channels}" if channels else ""), bold=True, colour=ROLES["output"], ha="center" if x[0] > 44 else "left")
+    trunk_said = ", ".join(f"{name} (1/{stride:g}, {width})" for name, stride, width in stages)
+    told = say(en=f"A network drawn as boxes; height is resolution, width is channels. Trunk: {trunk_said}.",
+               ko=f"상자로 그린 네트워크, 높이는 해상도, 너비는 채널 수. 몸통은 {trunk_said}.")
+    if skips:
+        parts = []
+        for k, ((name, score), stride) in enumerate(zip(skips, strides)):
+            factor = stride / (strides[k + 1] if k + 1 < len(skips) else 1)
+            joined = say(en=", joined to it", ko=", 여기에 더해서") if k else ""
+            parts.append(say(en=f"{score} from {name}{joined}, enlarged ×{factor:g}", ko=f"{name}에서 나온 {score}{joined}, ×{factor:g} 업샘플링"))
+        told += say(en=" Way back: ", ko=" 돌아오는 길은 ") + "; ".join(parts) + "."
+    return tell(figure, (f"{title.rstrip('.')}. " if title else "") + told)

@@ -272,7 +272,7 @@ def images(pictures: Sequence, *, titles: Sequence[str] | None = None, columns: 
             _show(figure, _rendered(pictures[i], kinds[i], width, heights[i], palette), left, top + above)
         top += above + max(heights[i] for i in row) + 10
     _legend(figure, present, palette, 0, top - 2, WIDTH)
-    figure.classes = present
+    figure.classes, figure.exact = present, palette.colours
     told = [_told(picture, kind, name, palette, k + 1 if len(pictures) > 1 else None) for k, (picture, kind, name) in enumerate(zip(pictures, kinds, names))]
     return tell(figure, " ".join([*([title.rstrip(".") + "."] if title else []), *told]))
 
@@ -280,7 +280,7 @@ def images(pictures: Sequence, *, titles: Sequence[str] | None = None, columns: 
 def _told(values, kind: str, name: str, palette: Palette, place: int | None) -> str:
     rows, columns = _shape(values)
     size = f"{rows}x{columns}"
-    lead = (say(en=f"Picture {place}", ko=f"{place}번째") if place else say(en="Picture", ko="이미지")) + (f", {name}" if name else "")
+    lead = (say(en=f"Picture {place}", ko=f"이미지 {place}") if place else say(en="Picture", ko="이미지")) + (f", {name}" if name else "")
     if kind == "labels":
         body = say(en=f"label map ({size}) of {_shares(check_labels(values, palette), palette)}", ko=f"레이블 맵({size}), {_shares(check_labels(values, palette), palette)}")
     elif kind == "photo":
@@ -340,7 +340,7 @@ def _one_label_map(label, picture, title, palette, width, share):
                 places[value] = place
     rest = [value for value in present if value not in places]
     head = heading_height(title)
-    figure = Figure.of_size(head + height + 6 + _legend_height(rest, palette, max(width, 480)) + 4, flat=picture is None)
+    figure = Figure.of_size(head + height + 6 + _legend_height(rest, palette, WIDTH) + 4, flat=picture is None)
     heading(figure, title)
     _show(figure, shown, 0, head)
     for value, (x, y) in places.items():
@@ -350,8 +350,8 @@ def _one_label_map(label, picture, title, palette, width, share):
         if picture is not None:
             ink = readable_on([part / 255 for part in palette.colour(value)])
         figure.write(x, head + y, palette.name(value), bold=True, colour=ink, ha="center", gid="class", zorder=8, **options)
-    _legend(figure, rest, palette, 0, head + height + 6, max(width, 480))
-    figure.classes = present
+    _legend(figure, rest, palette, 0, head + height + 6, WIDTH)
+    figure.classes, figure.exact = present, palette.colours
     what = say(en="Label map", ko="레이블 맵") if picture is None else say(en="Labels over the picture", ko="이미지 위에 겹친 레이블")
     size = f"{label.shape[0]}x{label.shape[1]}"
     return tell(figure, (f"{title.rstrip('.')}. " if title else "") + f"{what} ({size}): {_shares(label, palette)}.")
@@ -399,7 +399,7 @@ def prediction_rows(images: Sequence, truths: Sequence, predictions: Sequence, *
                      bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 2.5})
         top += tall + _GAP
     _legend(figure, present, palette, 0, top - 2, WIDTH)
-    figure.classes = present
+    figure.classes, figure.exact = present, palette.colours
     told = " ".join(say(en=f"Row {k + 1}{f' ({name})' if name else ''}: {percent(share, 1)} of the pixels wrong; truth: {_shares(truth, palette, 5)}.",
                         ko=f"{k + 1}행{f'({name})' if name else ''}: 틀린 픽셀 {percent(share, 1)}, 정답은 {_shares(truth, palette, 5)}.")
                     for k, (name, share, truth) in enumerate(zip(rows, wrong, truths)))
@@ -447,7 +447,7 @@ def heat_map(image, heat, *, title: str | None = None, label: str | None = None,
 
 
 @drawn
-def receptive_field(image, boxes: Sequence, *, heat=None, labels: Sequence[str] | None = None, title: str | None = None, width: int = 560) -> Figure:
+def receptive_field(image, boxes: Sequence, *, heat=None, labels: Sequence[str] | None = None, title: str | None = None, width: int = 480) -> Figure:
     """Boxes (top, left, bottom, right), half-open and in pixels of the picture (3, H, W), drawn on it; beyond its edge the ground is grey.
 
     heat: (H, W) influence of each pixel, as `ops.effective_receptive_field` gives it, laid over the picture. labels: a word for each box.
