@@ -1,6 +1,7 @@
 """The interactive figures. Each function opens a lab; keywords set its state: ``labs.transposed_conv(stride=3, view="count")``.
 
-Every lab has `value`, its state as a short text (read it, or set it to move the lab), `static_picture()`, and `html()`, a page that needs no kernel.
+Every lab has `value`, its state as a short text (read it, or set it to move the lab), `static_picture()`, and `html()`, a page that needs
+no kernel.
 """
 
 import importlib

@@ -34,7 +34,8 @@ def _number(value: float) -> str:
 class Field:
     """One named part of a lab's state, and how it is written in `lab.value`.
 
-    kind: "int", "number", "choice" (one of `options`), "flag" (yes/no), "grid" (rows of numbers: ``1,2;3,4``), "cell" (``row,column`` or none).
+    kind: "int", "number", "choice" (one of `options`), "flag" (yes/no), "grid" (rows of numbers: ``1,2;3,4``),
+    "cell" (``row,column`` or none).
     low, high: limits of a number or of every number in a grid, both included. rows, cols: least and largest size of a grid.
     """
 
@@ -169,7 +170,8 @@ class Lab(anywidget.AnyWidget):
     def __init__(self, **state):
         start = self.write_state(self.complete(state))
         self._picture = None
-        super().__init__(value=start, _start=start, _texts=self._shared_texts() | self.texts(), _settings=self.settings(), _data=self.data(), _fields=[
+        texts = self._shared_texts() | self.texts()
+        super().__init__(value=start, _start=start, _texts=texts, _settings=self.settings(), _data=self.data(), _fields=[
             {"name": f.name, "kind": f.kind, "default": f.write(f.default), "low": f.low, "high": f.high, "options": list(f.options),
              "rows": list(f.rows), "cols": list(f.cols)} for f in self.fields])
 
@@ -230,8 +232,9 @@ class Lab(anywidget.AnyWidget):
             name, equals, rest = part.partition("=")
             if not equals:
                 example = f"{cls.fields[0].name}={cls.fields[0].write(cls.fields[0].default)}"
-                raise LabValueError(say(en=f"'{part}' is not a state: write name=value without spaces around the sign, for example {example}",
-                                        ko=f"'{part}'만으로는 상태를 알 수 없어요. {example}처럼 등호 앞뒤를 붙여서 써 주세요."))
+                raise LabValueError(say(
+                en=f"'{part}' is not a state: write name=value without spaces around the sign, for example {example}",
+                    ko=f"'{part}'만으로는 상태를 알 수 없어요. {example}처럼 등호 앞뒤를 붙여서 써 주세요."))
             given[name] = cls._field(name).read(rest)
         return cls.complete(given)
 
@@ -294,7 +297,8 @@ class Lab(anywidget.AnyWidget):
 def _script_text(value: object) -> str:
     """`value` as a JavaScript literal that may stand inside a script element."""
     text = str(value) if not isinstance(value, dict) else value
-    return json.dumps(text, ensure_ascii=False).replace("</", "<\\/").replace("<!--", "<\\!--").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    literal = json.dumps(text, ensure_ascii=False)
+    return literal.replace("</", "<\\/").replace("<!--", "<\\!--").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 _PAGE = """<style>{style}</style>

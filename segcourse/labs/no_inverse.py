@@ -1,4 +1,7 @@
-"""There is no inverse: convolution, its transpose, convolution again; pooling, unpooling, pooling again (chapter 01 claim 1.6, chapter 03 claim 3.5b)."""
+"""There is no inverse: convolution, its transpose, convolution again; pooling, unpooling, pooling again.
+
+Chapter 01 claim 1.6, chapter 03 claim 3.5b.
+"""
 
 import torch
 from torch.nn import functional as F
@@ -56,8 +59,10 @@ class NoInverseLab(Lab):
             "productNo": say(en="the inner product is not kept", ko="내적은 달라지고"),
             "againYes": say(en="and going forward again changes nothing", ko="한 번 더 앞으로 가도 달라지지 않아요"),
             "againNo": say(en="and going forward again gives other numbers", ko="한 번 더 앞으로 가면 다른 수가 나와요"),
-            "convLine": say(en="Convolution and its transpose: {shape}, {values}, {product}, {again}.", ko="합성곱과 전치에서는 {shape} {values}. {product} {again}."),
-            "poolLine": say(en="Pooling and unpooling: {shape}, {values}, {product}, {again}.", ko="풀링과 언풀링에서는 {shape} {values}. {product} {again}."),
+            "convLine": say(en="Convolution and its transpose: {shape}, {values}, {product}, {again}.",
+                            ko="합성곱과 전치에서는 {shape} {values}. {product} {again}."),
+            "poolLine": say(en="Pooling and unpooling: {shape}, {values}, {product}, {again}.",
+                            ko="풀링과 언풀링에서는 {shape} {values}. {product} {again}."),
             "title": say(en="Lab: there is no inverse", ko="역연산이 없다는 것을 보는 실험실"),
             "try1": say(en="Make every kernel number 0.5 at stride 2. One more light turns on. Why does the one for the values stay off?",
                         ko="스트라이드 2에서 커널을 모두 0.5로 바꿔 보세요. 불이 하나 더 켜져요. 값의 불은 왜 꺼져 있을까요?"),
@@ -86,13 +91,17 @@ class NoInverseLab(Lab):
     @classmethod
     def agree(cls, state):
         if len({len(row) for row in state["x"]}) != 1 or len(state["x"]) != len(state["x"][0]):
-            raise LabValueError(say(en=f"x must be square, got {len(state['x'])}x{len(state['x'][0])}: write as many rows as columns, 4 to 6",
-                                    ko=f"x는 정사각형이어야 하는데 {len(state['x'])}x{len(state['x'][0])}예요. 행과 열의 수를 같게, 4에서 6까지로 써 주세요."))
+            raise LabValueError(say(
+                en=f"x must be square, got {len(state['x'])}x{len(state['x'][0])}: write as many rows as columns, 4 to 6",
+                ko=f"x는 정사각형이어야 하는데 {len(state['x'])}x{len(state['x'][0])}예요. 행과 열의 수를 같게, 4에서 6까지로 써 주세요."))
         return state
 
     @staticmethod
     def there_and_back(state: dict) -> dict[str, list[torch.Tensor]]:
-        """The four grids of each column, by segcourse.ops and torch: x, forward, back, forward again. Keys "conv" and "pool"; float64 (H, W)."""
+        """The four grids of each column, by segcourse.ops and torch: x, forward, back, forward again.
+
+        Keys "conv" and "pool"; each grid float64 (H, W).
+        """
         x = torch.tensor(state["x"], dtype=torch.float64)[None, None]
         weight = torch.tensor(state["kernel"], dtype=torch.float64)[None, None]
         stride = state["stride"]
@@ -115,9 +124,11 @@ class NoInverseLab(Lab):
                  for column, grids in both.items() for index, (grid, name) in enumerate(zip(grids, names[column]))]
         figure = figures.grids(items, operators=("→", "→", "→", "", "→", "→", "→"),
                                title=say(en="The shape comes back, the values do not", ko="모양은 돌아오지만 값은 돌아오지 않아요"))
-        told = {column: " → ".join("; ".join(" ".join(f"{v:g}" for v in line) for line in grid.tolist()) for grid in grids) for column, grids in both.items()}
+        told = {column: " → ".join("; ".join(" ".join(f"{v:g}" for v in line) for line in grid.tolist()) for grid in grids)
+                for column, grids in both.items()}
         figure.alt = say(
-            en=f"Lab, there is no inverse. Convolution, transpose, convolution: {told['conv']}. The 4x4 shape comes back, the values do not. "
+            en=f"Lab, there is no inverse. Convolution, transpose, convolution: {told['conv']}. "
+               f"The 4x4 shape comes back, the values do not. "
                f"Max pooling, unpooling, pooling: {told['pool']}. The values do not come back either, but pooling again changes nothing.",
             ko=f"역연산은 없어요. 합성곱, 전치, 다시 합성곱 순서로 {told['conv']}. 4x4 모양은 돌아오지만 값은 돌아오지 않아요. "
                f"최대 풀링, 언풀링, 다시 풀링 순서로 {told['pool']}. 값은 역시 돌아오지 않지만, 다시 풀링해도 그대로예요.")

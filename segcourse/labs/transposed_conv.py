@@ -1,4 +1,7 @@
-"""The lab of transposed convolution: lay the stamps one by one, and see what happens where they overlap (chapter 01, claims 1.8 and 1.9)."""
+"""The lab of transposed convolution: lay the stamps one by one, and see what happens where they overlap.
+
+Chapter 01, claims 1.8 and 1.9.
+"""
 
 from functools import cache
 
@@ -26,8 +29,8 @@ def photo_patch() -> np.ndarray:
 class TransposedConvLab(Lab):
     """Input and kernel to type or drag, stride and padding; stamps laid one by one; sum, average or count; numbers or a photo patch.
 
-    Fields: input and kernel (grids of 1x1 to 5x5 numbers from -9 to 9), stride 1 to 4, padding 0 to 4, stamps (how many are laid; 25 is all),
-    view (sum, average, count), scene (numbers, photo), cell (the output cell whose sum is written out, row and column counted from 0).
+    Fields: input and kernel (grids of 1x1 to 5x5 numbers from -9 to 9), stride 1 to 4, padding 0 to 4, stamps (how many are laid;
+    25 is all), view (sum, average, count), scene (numbers, photo), cell (the output cell whose sum is written out, row and column counted from 0).
     """
 
     module = "transposed_conv"
@@ -51,7 +54,8 @@ class TransposedConvLab(Lab):
         most = (min(sides) - 1) // 2
         if state["padding"] > most:
             raise LabValueError(say(
-                en=f"padding={state['padding']} cuts away the whole {sides[0]}x{sides[1]} output: write padding={most} or less, or enlarge the input",
+                en=f"padding={state['padding']} cuts away the whole {sides[0]}x{sides[1]} output: "
+                   f"write padding={most} or less, or enlarge the input",
                 ko=f"padding={state['padding']}이면 {sides[0]}x{sides[1]} 출력이 모두 잘려 나가요. padding={most} 이하로 쓰거나 입력을 키워 주세요."))
         return state
 
@@ -72,7 +76,8 @@ class TransposedConvLab(Lab):
             "kernelTitle": say(en="kernel {h}×{w}", ko="커널 {h}×{w}"),
             "outTitle": say(en="output {h}×{w}", ko="출력 {h}×{w}"),
             "photoTitle": say(en="photo {h}×{w}", ko="사진 {h}×{w}"),
-            "hint": say(en="Drag a blue or an orange number up and down, or click it and type.", ko="파란 수나 주황 수를 위아래로 끌거나, 눌러서 직접 써 보세요."),
+            "hint": say(en="Drag a blue or an orange number up and down, or click it and type.",
+                        ko="파란 수나 주황 수를 위아래로 끌거나, 눌러서 직접 써 보세요."),
             "next": say(en="Next stamp", ko="다음 도장"),
             "stamps": say(en="stamps laid", ko="찍은 도장"),
             "ofAll": say(en="{n} of {all}", ko="{all}개 중 {n}개"),

@@ -15,7 +15,11 @@ SIZE = {"width": 800, "height": 900}
 
 def chromium_path():
     named = os.environ.get("SEGCOURSE_CHROMIUM")
-    found = [named] if named else [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")]
+    found = (
+        [named]
+        if named
+        else [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")]
+    )
     return next((path for path in found if path), None)
 
 
@@ -73,7 +77,9 @@ class LabPage:
         self.lab, self.page, self.problems, self.requests = lab, page, page.problems, page.requests
         path.write_text(
             f'<!doctype html><html lang="{current()}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f'<body style="margin:16px;background:{"#111111" if dark else "#ffffff"}">{lab.html(picture=False)}', encoding="utf-8")
+            f'<body style="margin:16px;background:{"#111111" if dark else "#ffffff"}">{lab.html(picture=False)}',
+            encoding="utf-8",
+        )
         page.goto(path.as_uri())
         page.wait_for_function("document.querySelector('.sc-lab') && lab().timings.length > 0")
         page.evaluate("settled()")
@@ -143,8 +149,12 @@ def page_of(browser):
     def page(width, dark, reduced_motion, touch):
         key = width, dark, reduced_motion, touch
         if key not in made:
-            context = browser.new_context(viewport=SIZE | {"width": width}, has_touch=touch, color_scheme="dark" if dark else "light",
-                                          reduced_motion="reduce" if reduced_motion else "no-preference")
+            context = browser.new_context(
+                viewport=SIZE | {"width": width},
+                has_touch=touch,
+                color_scheme="dark" if dark else "light",
+                reduced_motion="reduce" if reduced_motion else "no-preference",
+            )
             context.set_default_timeout(10_000)
             made[key] = page = context.new_page()
             page.problems, page.requests = [], []

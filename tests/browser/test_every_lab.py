@@ -22,11 +22,18 @@ def test_it_renders_and_says_what_it_shows(open_lab, name, language):
     assert page.page.get_attribute(".sc-lab", "lang") == language
     # The screen reader gets the same words, politely and a little later; the canvas carries them as its name.
     page.page.wait_for_function("document.querySelector('.sc-lab [role=status]').textContent !== ''")
-    assert page.page.text_content(".sc-lab [role=status]") == page.page.get_attribute(".sc-lab canvas", "aria-label") == page.page.text_content(".sc-line")
+    assert (
+        page.page.text_content(".sc-lab [role=status]")
+        == page.page.get_attribute(".sc-lab canvas", "aria-label")
+        == page.page.text_content(".sc-line")
+    )
     assert page.page.get_attribute(".sc-lab [role=status]", "aria-live") == "polite"
     # Something is painted: more than one colour on the canvas.
-    assert page.run("""(() => { const c = lab().stages[0].canvas, d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data, seen = new Set();
-        for (let i = 0; i < d.length; i += 404) seen.add(d[i] + ',' + d[i + 1] + ',' + d[i + 2]); return seen.size; })()""") > 8
+    assert (
+        page.run("""(() => { const c = lab().stages[0].canvas, d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data, seen = new Set();
+        for (let i = 0; i < d.length; i += 404) seen.add(d[i] + ',' + d[i + 1] + ',' + d[i + 2]); return seen.size; })()""")
+        > 8
+    )
     # One column, nothing that sticks out, the picture first.
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
     assert page.run("lab().root.getBoundingClientRect().width") <= 720
@@ -39,7 +46,9 @@ def test_every_control_is_real_and_has_a_name(open_lab, name):
     nameless = page.run("""[...document.querySelectorAll('.sc-lab input, .sc-lab select, .sc-lab button')].filter((e) => !e.hidden &&
         !(e.getAttribute('aria-label') || (e.labels && e.labels.length && e.labels[0].textContent) || e.textContent).trim()).map((e) => e.outerHTML)""")
     assert nameless == []
-    assert page.run("[...document.querySelectorAll('.sc-lab input, .sc-lab select, .sc-lab button')].every((e) => e.dataset.lmSuppressShortcuts === 'true')")
+    assert page.run(
+        "[...document.querySelectorAll('.sc-lab input, .sc-lab select, .sc-lab button')].every((e) => e.dataset.lmSuppressShortcuts === 'true')"
+    )
     # A reader can tab to each of them.
     assert page.run("[...document.querySelectorAll('.sc-lab [tabindex=\"-1\"]')].length") == 0
 
@@ -50,7 +59,9 @@ def test_keys_stay_in_the_lab(open_lab, name):
     page.run("window.escaped = []; document.addEventListener('keydown', (e) => escaped.push(e.key));")
     fields = page.run("[...document.querySelectorAll('.sc-lab input, .sc-lab select')].filter((e) => !e.hidden && !e.disabled).length")
     for i in range(min(fields, 4)):
-        page.run("(i) => [...document.querySelectorAll('.sc-lab input, .sc-lab select')].filter((e) => !e.hidden && !e.disabled)[i].focus()", i)
+        page.run(
+            "(i) => [...document.querySelectorAll('.sc-lab input, .sc-lab select')].filter((e) => !e.hidden && !e.disabled)[i].focus()", i
+        )
         page.press("ArrowRight", "ArrowUp", "Enter", "a")
     assert page.run("escaped") == []
 
@@ -78,7 +89,7 @@ def test_the_state_goes_both_ways_and_reset_comes_back(open_lab, name):
     assert start == lab.value
     page.run("""lab().change(Object.fromEntries(lab().fields.filter((f) => f.kind === 'int').map((f) => [f.name, f.low])))""")
     changed = page.value
-    lab.value = changed             # Python accepts what the page says, and writes it alike
+    lab.value = changed  # Python accepts what the page says, and writes it alike
     assert lab.value == changed
     if any(field.kind == "int" for field in lab.fields):
         assert changed != start

@@ -25,9 +25,16 @@ def test_the_grids_on_the_screen_are_those_of_torch(open_lab, state):
 
 def test_the_lights_are_computed_and_not_by_colour_alone(open_lab):
     page = open_lab(labs.no_inverse())
-    assert lights(page) == {"conv": {"shape": True, "values": False, "product": True, "again": False},
-                            "pool": {"shape": True, "values": False, "product": True, "again": True}}
-    assert page.run("[...document.querySelectorAll('[data-column=conv] li strong')].map((e) => e.textContent)") == ["yes", "no", "yes", "no"]
+    assert lights(page) == {
+        "conv": {"shape": True, "values": False, "product": True, "again": False},
+        "pool": {"shape": True, "values": False, "product": True, "again": True},
+    }
+    assert page.run("[...document.querySelectorAll('[data-column=conv] li strong')].map((e) => e.textContent)") == [
+        "yes",
+        "no",
+        "yes",
+        "no",
+    ]
     assert page.run("[...document.querySelectorAll('[data-column=conv] .sc-lamp')].map((e) => e.textContent)") == ["✓", "✕", "✓", "✕"]
     assert "the values do not" in page.line
     # A kernel that leaves everything alone: now the values come back.
@@ -47,7 +54,7 @@ def test_the_things_to_try_do_what_they_say(open_lab):
     assert lights(page)["pool"]["values"] is False
     buttons.nth(2).click()
     assert lights(page)["pool"]["again"] is False
-    assert page.numbers("pool-again")[0][0] == 0        # the zeros win
+    assert page.numbers("pool-again")[0][0] == 0  # the zeros win
     assert lights(page)["pool"]["product"] is True
 
 

@@ -12,17 +12,26 @@ PHOTO = f"kernel={ROWS} stride=4 scene=photo view=average cell=20,20"
 
 def expected(state):
     x, k = (torch.tensor(state[name], dtype=torch.float64)[None, None] for name in ("input", "kernel"))
-    return F.conv_transpose2d(x, k, stride=state["stride"])[0, 0].numpy()      # the grid shows the cut ring too, pale
+    return F.conv_transpose2d(x, k, stride=state["stride"])[0, 0].numpy()  # the grid shows the cut ring too, pale
 
 
 def test_the_numbers_on_the_screen_are_torchs(open_lab):
     lab = labs.transposed_conv()
     page = open_lab(lab)
-    for text in ("", "stride=3 input=1,2,-3;4,5,6", LARGEST.replace("average", "sum"), "stride=1 padding=2 kernel=1,2,1;2,4,2;1,2,1 input=1,2,3;4,5,6;7,8,9"):
+    for text in (
+        "",
+        "stride=3 input=1,2,-3;4,5,6",
+        LARGEST.replace("average", "sum"),
+        "stride=1 padding=2 kernel=1,2,1;2,4,2;1,2,1 input=1,2,3;4,5,6;7,8,9",
+    ):
         lab.value = text
         page.run("(text) => lab().root.parentElement.segcourseModel.set('value', text)", lab.value)
         np.testing.assert_allclose(page.numbers("output"), expected(lab.state), atol=1e-12)
-        kept = F.conv_transpose2d(*(torch.tensor(lab.state[n], dtype=torch.float64)[None, None] for n in ("input", "kernel")), stride=lab.state["stride"], padding=lab.state["padding"])
+        kept = F.conv_transpose2d(
+            *(torch.tensor(lab.state[n], dtype=torch.float64)[None, None] for n in ("input", "kernel")),
+            stride=lab.state["stride"],
+            padding=lab.state["padding"],
+        )
         title = f"output {kept.shape[2]}×{kept.shape[3]}"
         assert page.run("part('output').shown.title") == title
 
@@ -32,17 +41,17 @@ def test_typing_dragging_and_keys_change_a_number(open_lab):
     page.click("input", 0, 1)
     page.press("-", "7")
     assert page.numbers("input")[0] == [1, -7]
-    page.press("Enter", "5", "ArrowDown")                 # Enter goes on to the next row's first cell
+    page.press("Enter", "5", "ArrowDown")  # Enter goes on to the next row's first cell
     assert page.numbers("input") == [[1, -7], [5, 4]]
     page.press("PageUp", "PageUp", "PageDown")
     assert page.numbers("input") == [[1, -7], [6, 4]]
     page.press("9", "9")
-    assert page.run("Math.max(...numbers('input').flat())") == 9      # the limit
+    assert page.run("Math.max(...numbers('input').flat())") == 9  # the limit
     page.press("Escape")
     x, y = page.place("kernel", 1, 1)
     page.page.mouse.move(x, y)
     page.page.mouse.down()
-    page.page.mouse.move(x, y - 30, steps=6)              # ten pixels a step
+    page.page.mouse.move(x, y - 30, steps=6)  # ten pixels a step
     page.page.mouse.up()
     page.run("settled()")
     assert page.numbers("kernel")[1] == [1, 4, 1]
@@ -57,7 +66,9 @@ def test_the_pointer_writes_out_the_sum_in_its_colours(open_lab):
     page.run("settled()")
     assert page.formula == "output[row 1, column 3] = 1·1 + 2·1 = 3"
     assert page.run("[...document.querySelectorAll('.sc-formula .sc-role-input')].map((e) => e.textContent)") == ["1", "2"]
-    assert page.run("getComputedStyle(document.querySelector('.sc-formula .sc-role-kernel')).color") != page.run("getComputedStyle(document.querySelector('.sc-formula .sc-role-input')).color")
+    assert page.run("getComputedStyle(document.querySelector('.sc-formula .sc-role-kernel')).color") != page.run(
+        "getComputedStyle(document.querySelector('.sc-formula .sc-role-input')).color"
+    )
     page.choose("average")
     assert "(1·1 + 2·1) ÷ 2 = 1.5" in page.formula and "the sum, 3" in page.formula
     assert "not what a transposed convolution gives" in page.line
@@ -93,10 +104,12 @@ def test_a_stamp_flies_for_less_than_300_ms_and_not_where_motion_is_unwanted(ope
     took = {}
     for still in (True, False):
         page = open_lab(labs.transposed_conv(stamps=0), reduced_motion=still)
-        took[still] = page.run("""(async () => { const start = performance.now(), b = document.querySelector('[data-name=next]'); let frames = 0;
+        took[still] = (
+            page.run("""(async () => { const start = performance.now(), b = document.querySelector('[data-name=next]'); let frames = 0;
             b.click(); while (lab().state.stamps !== 1) { await new Promise(requestAnimationFrame); frames += 1; } return [performance.now() - start, frames]; })()""")
+        )
     assert took[True][1] == 0
-    assert took[False][0] < 350 and took[False][1] > 1        # 260 ms and the frame in which it ends
+    assert took[False][0] < 350 and took[False][1] > 1  # 260 ms and the frame in which it ends
 
 
 def test_the_checkerboard_and_its_cure(open_lab):
@@ -142,16 +155,26 @@ def test_a_finger_does_what_a_mouse_does(open_lab):
     assert page.numbers("input")[1][1] == 6
 
 
-@pytest.mark.parametrize("state, grid, pressed", [("", "input", True), ("", "output", False), (LARGEST, "kernel", True), (LARGEST, "output", False), (PHOTO, "kernel", True), (PHOTO, "upsampled", False)])
+@pytest.mark.parametrize(
+    "state, grid, pressed",
+    [
+        ("", "input", True),
+        ("", "output", False),
+        (LARGEST, "kernel", True),
+        (LARGEST, "output", False),
+        (PHOTO, "kernel", True),
+        (PHOTO, "upsampled", False),
+    ],
+)
 def test_a_move_costs_less_than_a_frame(open_lab, state, grid, pressed, record_property):
     lab = labs.transposed_conv()
     lab.value = state
     page = open_lab(lab)
     saved = page.value
     page.run("() => { window.saves = 0; lab().model.save_changes = () => { saves += 1; }; }")
-    if pressed:     # a number dragged up and down, one step a move
+    if pressed:  # a number dragged up and down, one step a move
         path = "(() => { const [x, y] = place('GRID', 0, 0); return (i) => [x, y + 10 * (i ? i % 7 - 3 : 0)]; })()"
-    else:           # the pointer run over every row
+    else:  # the pointer run over every row
         path = "(i) => { const s = part('GRID').shown; return place('GRID', Math.floor(i / 7) % s.rows, (i * 3) % s.cols); }"
     took = page.time_moves(path.replace("GRID", grid), pressed=pressed)
     record_property("milliseconds", took)
@@ -160,7 +183,7 @@ def test_a_move_costs_less_than_a_frame(open_lab, state, grid, pressed, record_p
     assert took["p95"] <= 16, took
     assert page.run("saves") == 0 or pressed, "pointing sends nothing to Python"
     if pressed:
-        page.page.wait_for_function("saves === 1")        # what was dragged is saved once, afterwards
+        page.page.wait_for_function("saves === 1")  # what was dragged is saved once, afterwards
         assert page.value != saved
 
 
@@ -172,7 +195,7 @@ def test_nothing_is_sent_while_a_number_is_dragged(open_lab):
     page.page.mouse.down()
     for step in range(8):
         page.page.mouse.move(x, y - 10 * step)
-        page.page.wait_for_timeout(60)                    # longer, in all, than the pause after which a page saves
+        page.page.wait_for_timeout(60)  # longer, in all, than the pause after which a page saves
     page.page.wait_for_timeout(350)
     assert page.numbers("input")[0][0] == 8 and page.run("saves") == 0
     page.page.mouse.up()

@@ -27,7 +27,9 @@ def in_node(tmp_path):
             "import { readFileSync } from 'node:fs';\n"
             f"import * as m from './{name}.mjs';\n"
             "const cases = JSON.parse(readFileSync(0, 'utf-8'));\n"
-            f"console.log(JSON.stringify({expression}));\n", encoding="utf-8")
+            f"console.log(JSON.stringify({expression}));\n",
+            encoding="utf-8",
+        )
         done = subprocess.run([node, str(program)], input=json.dumps(cases), capture_output=True, text=True, encoding="utf-8", timeout=30)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

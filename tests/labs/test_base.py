@@ -59,19 +59,22 @@ def test_the_module_keeps_no_address_and_loads_nothing(name):
     assert not re.search(r"https?://|@import|url\(", style_source())
 
 
-@pytest.mark.parametrize("text, said", [
-    ("stride=9", "stride must be a whole number from 1 to 4, got '9': write for example stride=2"),
-    ("stride=2.5", "stride must be a whole number from 1 to 4, got '2.5': write for example stride=2"),
-    ("stride=nan", "got 'nan'"),
-    ("strid=2", "this lab has no 'strid': did you mean stride?"),
-    ("stride", "write name=value"),
-    ("kernel=1,2;3", "kernel must be 1x1 to 5x5 numbers from -9 to 9, got '1,2;3'"),
-    ("kernel=1,inf", "got '1,inf'"),
-    ("input=1,two", "got '1,two'"),
-    ("view=mean", "view must be one of sum, average, count, got 'mean'"),
-    ("cell=1", "a row and a column"),
-    ("input=1,2;3,4 stride=1 padding=3", "padding=3 cuts away the whole 4x4 output: write padding=1 or less"),
-])
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("stride=9", "stride must be a whole number from 1 to 4, got '9': write for example stride=2"),
+        ("stride=2.5", "stride must be a whole number from 1 to 4, got '2.5': write for example stride=2"),
+        ("stride=nan", "got 'nan'"),
+        ("strid=2", "this lab has no 'strid': did you mean stride?"),
+        ("stride", "write name=value"),
+        ("kernel=1,2;3", "kernel must be 1x1 to 5x5 numbers from -9 to 9, got '1,2;3'"),
+        ("kernel=1,inf", "got '1,inf'"),
+        ("input=1,two", "got '1,two'"),
+        ("view=mean", "view must be one of sum, average, count, got 'mean'"),
+        ("cell=1", "a row and a column"),
+        ("input=1,2;3,4 stride=1 padding=3", "padding=3 cuts away the whole 4x4 output: write padding=1 or less"),
+    ],
+)
 def test_a_bad_value_is_refused_in_one_sentence_and_changes_nothing(text, said):
     lab = labs.transposed_conv(stride=3)
     before = lab.value
@@ -162,11 +165,14 @@ def test_nothing_in_a_state_can_end_the_script_of_a_page():
     page = Odd().html(picture=False)
     assert page.count("</script>") == 1 and page.endswith("</script>")
     assert "<!--" not in page and "\u2028" not in page
-    assert json.loads(re.search(r"state = (\{.*?\}), heard", page).group(1).replace("<\\!--", "<!--"))["_texts"]["title"].startswith("</script>")
+    assert json.loads(re.search(r"state = (\{.*?\}), heard", page).group(1).replace("<\\!--", "<!--"))["_texts"]["title"].startswith(
+        "</script>"
+    )
 
 
 def test_a_role_has_one_colour_in_figures_and_labs():
     from segcourse.figures.base import NEGATIVE, ROLES
+
     light = style_source().split("[data-theme")[0]
     for role, colour in {"input": ROLES["input"], "kernel": ROLES["kernel"], "output": ROLES["output"], "negative": NEGATIVE}.items():
         assert re.search(rf"--sc-{role}: (#\w+);", light).group(1) == colour

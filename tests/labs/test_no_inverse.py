@@ -10,8 +10,12 @@ from segcourse.labs.base import LabValueError
 
 def random_cases(count=80):
     rng = np.random.default_rng(11)
-    return [{"x": rng.integers(-9, 10, (n, n)).tolist(), "kernel": rng.normal(size=(kh, kw)).tolist(), "stride": s, "seed": seed}
-            for seed, (n, kh, kw, s) in enumerate(zip(*(rng.integers(low, high, count).tolist() for low, high in ((4, 7), (1, 4), (1, 4), (1, 3)))))]
+    return [
+        {"x": rng.integers(-9, 10, (n, n)).tolist(), "kernel": rng.normal(size=(kh, kw)).tolist(), "stride": s, "seed": seed}
+        for seed, (n, kh, kw, s) in enumerate(
+            zip(*(rng.integers(low, high, count).tolist() for low, high in ((4, 7), (1, 4), (1, 4), (1, 3))))
+        )
+    ]
 
 
 def doubles(grid):
@@ -20,7 +24,9 @@ def doubles(grid):
 
 def test_there_back_and_there_again_as_torch_does_it(in_node):
     cases = random_cases()
-    page = in_node("no_inverse", "cases.map((c) => ({ conv: m.convColumn(c.x, c.kernel, c.stride, c.seed), pool: m.poolColumn(c.x, c.seed) }))", cases)
+    page = in_node(
+        "no_inverse", "cases.map((c) => ({ conv: m.convColumn(c.x, c.kernel, c.stride, c.seed), pool: m.poolColumn(c.x, c.seed) }))", cases
+    )
     for case, columns in zip(cases, page):
         expected = NoInverseLab.there_and_back(case)
         for column in ("conv", "pool"):
@@ -33,12 +39,14 @@ def test_the_lights_say_what_torch_says(in_node):
     cases = random_cases()
     # Beside the random ones: those where a light changes.
     cases += [
-        {"x": np.eye(4).tolist(), "kernel": [[1.0]], "stride": 1, "seed": 1},                       # the one kernel that is its own inverse
-        {"x": np.eye(4).tolist(), "kernel": [[0.5, 0.5], [0.5, 0.5]], "stride": 2, "seed": 1},      # unit norm, no overlap: A Aᵀ = 1
+        {"x": np.eye(4).tolist(), "kernel": [[1.0]], "stride": 1, "seed": 1},  # the one kernel that is its own inverse
+        {"x": np.eye(4).tolist(), "kernel": [[0.5, 0.5], [0.5, 0.5]], "stride": 2, "seed": 1},  # unit norm, no overlap: A Aᵀ = 1
         {"x": [[0, 0, 5, 0], [3, 0, 0, 0], [0, 2, 0, 0], [0, 0, 0, 4]], "kernel": [[1.0]], "stride": 2, "seed": 1},
         {"x": [[-1, -3, 2, 0], [-4, -2, 1, 5], [0, 6, 3, 2], [7, 1, 2, 4]], "kernel": [[1.0]], "stride": 2, "seed": 1},
     ]
-    page = in_node("no_inverse", "cases.map((c) => ({ conv: m.convColumn(c.x, c.kernel, c.stride, c.seed), pool: m.poolColumn(c.x, c.seed) }))", cases)
+    page = in_node(
+        "no_inverse", "cases.map((c) => ({ conv: m.convColumn(c.x, c.kernel, c.stride, c.seed), pool: m.poolColumn(c.x, c.seed) }))", cases
+    )
     seen = {column: {key: set() for key in ("shape", "values", "product", "again")} for column in ("conv", "pool")}
     for case, columns in zip(cases, page):
         expected = NoInverseLab.there_and_back(case)
@@ -54,10 +62,16 @@ def test_the_lights_say_what_torch_says(in_node):
         for column in ("conv", "pool"):
             before, there, back, again = expected[column]
             lights = columns[column]["lights"]
-            wanted = {"shape": before.shape == back.shape, "values": bool(torch.allclose(before, back, atol=1e-9)),
-                      "product": bool(torch.isclose(left[column], right[column], atol=1e-9)), "again": bool(torch.allclose(there, again, atol=1e-9))}
+            wanted = {
+                "shape": before.shape == back.shape,
+                "values": bool(torch.allclose(before, back, atol=1e-9)),
+                "product": bool(torch.isclose(left[column], right[column], atol=1e-9)),
+                "again": bool(torch.allclose(there, again, atol=1e-9)),
+            }
             assert lights == wanted, (column, case)
-            np.testing.assert_allclose([columns[column]["left"], columns[column]["right"]], [left[column].item(), right[column].item()], atol=1e-9)
+            np.testing.assert_allclose(
+                [columns[column]["left"], columns[column]["right"]], [left[column].item(), right[column].item()], atol=1e-9
+            )
             for key, v in lights.items():
                 seen[column][key].add(v)
     # The claims: the inner product survives always, the values only for the odd kernel or picture.

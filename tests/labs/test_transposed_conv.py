@@ -33,7 +33,9 @@ def test_the_page_computes_what_the_operation_and_torch_compute(in_node):
         np.testing.assert_allclose(values, torchs, atol=1e-12, rtol=0)
         shape = (len(case["x"]), len(case["x"][0]))
         kernel = (len(case["k"]), len(case["k"][0]))
-        np.testing.assert_array_equal(counts, F.conv_transpose2d(torch.ones(1, 1, *shape), torch.ones(1, 1, *kernel), stride=case["s"], padding=case["p"])[0, 0])
+        np.testing.assert_array_equal(
+            counts, F.conv_transpose2d(torch.ones(1, 1, *shape), torch.ones(1, 1, *kernel), stride=case["s"], padding=case["p"])[0, 0]
+        )
         if kernel[0] == kernel[1]:
             np.testing.assert_array_equal(counts, ops.stamp_count(shape, kernel[0], case["s"], case["p"]))
 
@@ -56,16 +58,20 @@ def test_the_bilinear_kernel(in_node, factor, size):
 def test_stamps_laid_so_far_and_the_sum_written_out(in_node):
     rng = np.random.default_rng(3)
     cases = [case | {"laid": int(rng.integers(0, len(case["x"]) * len(case["x"][0]) + 1))} for case in random_cases(60)]
-    pages = in_node("transposed_conv", """cases.map(({ x, k, s, laid }) => {
+    pages = in_node(
+        "transposed_conv",
+        """cases.map(({ x, k, s, laid }) => {
         const all = m.layStamps(x, k, s, laid), told = [];
         for (let r = 0; r < all.rows; r += 1) for (let c = 0; c < all.cols; c += 1)
           told.push(m.stampsOn(r, c, x, k, s, laid).reduce((sum, { i, j, a, b }) => sum + x[i][j] * k[a][b], 0));
         return { rows: all.rows, cols: all.cols, data: [...all.data], told, average: [...m.averageOf(all)], count: [...all.count] };
-      })""", cases)
+      })""",
+        cases,
+    )
     for case, page in zip(cases, pages):
         h, w = len(case["x"]), len(case["x"][0])
         first = as_input(case["x"]).flatten().clone()
-        first[case["laid"]:] = 0
+        first[case["laid"] :] = 0
         expected = F.conv_transpose2d(first.reshape(1, 1, h, w), as_input(case["k"]), stride=case["s"])[0, 0]
         assert (page["rows"], page["cols"]) == expected.shape
         np.testing.assert_allclose(page["data"], expected.flatten(), atol=1e-12)
@@ -76,7 +82,11 @@ def test_stamps_laid_so_far_and_the_sum_written_out(in_node):
 def test_averaging_again_leaves_a_quarter_of_a_bilinear_enlargement(in_node):
     # Claim 1.9: with k = 2s the sum already is a weighted mean; inside, four stamps lie on every cell.
     grid, kernel = [[8.0] * 5] * 5, ops.bilinear_kernel(1, 2)[0, 0].tolist()
-    page = in_node("transposed_conv", "(() => { const l = m.layStamps(cases[0], cases[1], 2); return { sum: m.crop(l, 2), average: m.crop({ ...l, data: m.averageOf(l) }, 2) }; })()", [grid, kernel])
+    page = in_node(
+        "transposed_conv",
+        "(() => { const l = m.layStamps(cases[0], cases[1], 2); return { sum: m.crop(l, 2), average: m.crop({ ...l, data: m.averageOf(l) }, 2) }; })()",
+        [grid, kernel],
+    )
     np.testing.assert_allclose(page["sum"], 8, atol=1e-6)
     np.testing.assert_allclose(page["average"], 2, atol=1e-6)
 
@@ -93,8 +103,9 @@ def test_the_padding_slider_stops_where_torch_does(in_node):
 
 def test_the_photo_goes_over_once_as_bytes():
     from skimage import data
+
     lab = labs.transposed_conv()
-    assert lab._data == photo_patch().tobytes() and len(lab._data) == PATCH_SIDE ** 2
+    assert lab._data == photo_patch().tobytes() and len(lab._data) == PATCH_SIDE**2
     face = data.astronaut()[10:18, 120:128].astype(float) @ [0.299, 0.587, 0.114]
     assert abs(face.mean() - photo_patch()[0, 0]) <= 0.5
 
