@@ -81,11 +81,11 @@ class _Scene:
 
     def __init__(self, seed, size: tuple[int, int], with_instances: bool):
         self.rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
-        self._pool = iter(self.rng.random(6000).tolist())
+        self._pool = iter(self.rng.random(4000).tolist())
         self.h, self.w = 2 * size[0], 2 * size[1]
         self.image = Image.new("RGB", (self.w, self.h))
         self.label = Image.new("L", (self.w, self.h), SKY)
-        self.count = Image.new("I;16" if False else "I", (self.w, self.h)) if with_instances else None
+        self.count = Image.new("I", (self.w, self.h)) if with_instances else None
         self.draw, self.mark = ImageDraw.Draw(self.image), ImageDraw.Draw(self.label)
         self.number = ImageDraw.Draw(self.count) if with_instances else None
         self.objects = 0
@@ -132,9 +132,11 @@ class _Scene:
 
     # -- paint ----------------------------------------------------------------------------------------------------------------
     def colour(self, rgb, t: float = 1.0, light: float = 1.0) -> tuple[int, int, int]:
-        far = self.haze * max(0.0, 1 - 1.6 * t) if t < 0.62 else 0.0
-        return tuple(max(0, min(255, int((1 - far) * channel * gain * light + far * low)))
-                     for channel, gain, low in zip(rgb, self.light, self.sky_low))
+        far = self.haze * (1 - 1.6 * t) if t < 0.62 else 0.0
+        near = (1 - far) * light
+        gain, low = self.light, self.sky_low
+        red, green, blue = (int(near * rgb[0] * gain[0] + far * low[0]), int(near * rgb[1] * gain[1] + far * low[1]), int(near * rgb[2] * gain[2] + far * low[2]))
+        return (0 if red < 0 else 255 if red > 255 else red, 0 if green < 0 else 255 if green > 255 else green, 0 if blue < 0 else 255 if blue > 255 else blue)
 
     def polygon(self, points, colour, kind: int | None = None) -> None:
         points = [(int(px + 0.5), int(py + 0.5)) for px, py in points]
@@ -146,7 +148,7 @@ class _Scene:
 
     def box(self, left, top, right, bottom, colour, kind: int | None = None) -> None:
         left, top, right, bottom = int(left + 0.5), int(top + 0.5), int(right + 0.5), int(bottom + 0.5)
-        if right < left or bottom < top:
+        if right < left or bottom < top or right < 0 or bottom < 0 or left > self.w or top > self.h:
             return
         corners = (left, top, right, bottom)
         self.draw.rectangle(corners, fill=colour)
@@ -157,7 +159,7 @@ class _Scene:
 
     def ellipse(self, left, top, right, bottom, colour, kind: int | None = None) -> None:
         left, top, right, bottom = int(left + 0.5), int(top + 0.5), int(right + 0.5), int(bottom + 0.5)
-        if right < left or bottom < top:
+        if right < left or bottom < top or right < 0 or bottom < 0 or left > self.w or top > self.h:
             return
         self.draw.ellipse((left, top, right, bottom), fill=colour)
         if kind is not None:
@@ -325,9 +327,9 @@ class _Scene:
             s = self.scale(t)
             quad.append((self.x(wall, t), self.y(t), self.y(t) - tall * s))
         (xf, yf, rf), (xn, yn, rn) = quad
+        if (side < 0 and xf < 0) or (side > 0 and xf > self.w):                # all of it stands outside the picture
+            return
         out = self.x(wall + side * 9, near)
-        colour = self.colour(base, middle * 1.4)
-        del colour
         # the end wall that faces the camera, then the long wall along the street
         self.polygon([(xn, yn), (out, yn), (out, rn), (xn, rn)], self.colour(base, near, cheek), BUILDING)
         facade = self.colour(base, middle * 1.5, front)
@@ -340,8 +342,8 @@ class _Scene:
             self.polygon([(xn, rn), (out, rn), (out * 0.5 + xn * 0.5, rn - peak * self.scale(near))], self.colour(roof, near, 0.7), BUILDING)
         bright = self.random() < 0.35
         pane = self.colour(self.sky_low if bright else (58, 66, 78), middle * 1.5, 0.9)
-        floors = max(1, min(5, int(tall / 3.1)))
-        columns = 2 + int(self.random() * 4)
+        floors = max(1, min(5 if near > 0.2 else 2, int(tall / 3.1)))
+        columns = 2 + int(self.random() * (4 if near > 0.2 else 1))
         tops = self.between(0.5, 0.62)
         shop = self.random() < 0.4
         spans = []
@@ -391,19 +393,22 @@ class _Scene:
     def tree(self, metres, t) -> None:
         s, x, y = self.scale(t), self.x(metres, t), self.y(t)
         tall = self.between(3.5, 9.5)
+        if not -8 * s < x < self.w + 8 * s:
+            return
         bark = self.colour((92, 76, 62), t, 0.9)
         trunk = max(2, self.between(0.14, 0.36) * s)
         self.polygon([(x - trunk / 2, y), (x + trunk / 2, y), (x + trunk / 3, y - 0.6 * tall * s), (x - trunk / 3, y - 0.6 * tall * s)], bark, TREE)
         leaf = self.pick(self.leaves)
         wide = self.between(0.32, 0.55) * tall * s
         slim = self.random() < 0.2
-        for blob in range(7):
+        small = wide < 14
+        for _ in range(4 if small else 7):
             dx = self.between(-0.62, 0.62) * wide * (0.45 if slim else 1)
             dy = self.between(0.34, 0.92) * tall * s
             r = self.between(0.38, 0.62) * wide * (0.6 if slim else 1)
             light = 0.72 + 0.36 * (dy / (tall * s)) + (0.1 if dx * self.sun > 0 else -0.06)
             self.ellipse(x + dx - r, y - dy - r * 0.85, x + dx + r, y - dy + r * 0.85, self.colour(leaf, t, light), TREE)
-        for _ in range(9):                                                     # clumps of light and dark
+        for _ in range(3 if small else 9):                                     # clumps of light and dark
             dx, dy = self.between(-0.6, 0.6) * wide * (0.5 if slim else 1), self.between(0.4, 0.95) * tall * s
             r = self.between(0.06, 0.16) * wide
             self.ellipse(x + dx - r, y - dy - r, x + dx + r, y - dy + r, self.colour(leaf, t, self.pick((0.62, 0.8, 1.22))))
@@ -456,6 +461,8 @@ class _Scene:
         low = [(self.x(metres, t), self.y(t)) for t in depths]
         high = [(self.x(metres, t), self.y(t) - tall * self.scale(t)) for t in depths]
         paint = self.paint(16)
+        if max(low[0][0], low[-1][0]) < 0 or min(low[0][0], low[-1][0]) > self.w:
+            return
         outline = low + high[::-1]
         if self.random() < 0.45:                                               # boards
             self.polygon(outline, self.colour(paint, near, 0.9), FENCE)
@@ -468,11 +475,13 @@ class _Scene:
             share, gap, heavy = 1.0, 3.4, True
         dark = self.colour(tuple(c * (0.55 if not heavy else 0.8) for c in paint), near, share)
         length = ((low[0][0] - low[-1][0]) ** 2 + (low[0][1] - low[-1][1]) ** 2) ** 0.5
-        bars = max(4, min(46, int(length / (gap * 2))))
+        bars = max(4, min(26, int(length / (gap * 2))))
         for bar in range(bars + 1):
             z = 1 / near + (1 / far - 1 / near) * bar / bars
             t = 1 / z
             x, y, s = self.x(metres, t), self.y(t), self.scale(t)
+            if not 0 <= x <= self.w:
+                continue
             self.line([(x, y), (x, y - tall * s)], dark, max(1, 0.05 * s if heavy else 1))
         self.line(high, dark, max(2, 0.06 * self.scale(near)), FENCE)
         self.line([(a, b - 0.12 * tall * self.scale(t)) for (a, b), t in zip(low, depths)], dark, max(1, 0.05 * self.scale(near)))
@@ -673,21 +682,19 @@ class _Scene:
 
     def finish(self) -> tuple[np.ndarray, np.ndarray]:
         """Texture, uneven light, the lens, noise: uint8 (H, W, 3) and the label map uint8 (H, W)."""
-        label = np.asarray(self.label)
-        bank = _textures()
-        oy, ox = int(self.random() * 256), int(self.random() * 256)
-        rows, columns = (np.arange(self.h) + oy) % 256, (np.arange(self.w) + ox) % 256
-        grain = bank.reshape(-1)[label.astype(np.int32) * 65536 + (rows[:, None] * 256 + columns).astype(np.int32)]
-        small = np.asarray(self.image).astype(np.float32).reshape(self.h // 2, 2, self.w // 2, 2, 3).mean((1, 3))       # back to one pixel a pixel
-        grain = grain.reshape(self.h // 2, 2, self.w // 2, 2).mean((1, 3))
+        label = np.asarray(self.label)[::2, ::2].copy()
+        fine = np.asarray(self.image).astype(np.uint16)                        # drawn at twice the size: four pixels become one
+        small = (fine[::2, ::2] + fine[1::2, ::2] + fine[::2, 1::2] + fine[1::2, 1::2]).astype(np.float32) * np.float32(0.25)
+        height, width = label.shape
+        rows, columns = (np.arange(height) + int(self.random() * 256)) % 256, (np.arange(width) + int(self.random() * 256)) % 256
+        grain = _textures().reshape(-1)[label.astype(np.int32) * 65536 + (rows[:, None] * 256 + columns).astype(np.int32)]
         small += grain[..., None] * self.between(0.8, 1.15)
-        height, width = small.shape[:2]
         across = np.linspace(self.between(0.9, 1.06), self.between(0.9, 1.06), width, dtype=np.float32)
         down = np.linspace(self.between(0.94, 1.05), self.between(0.92, 1.05), height, dtype=np.float32)
         small *= (down[:, None] * across)[..., None] * np.float32(self.between(0.88, 1.1))
         noise = self.rng.integers(-256, 257, (height, width, 3), dtype=np.int16)
         small += noise * np.float32(self.between(3.0, 9.0) / 256)
-        return np.clip(small + 0.5, 0, 255).astype(np.uint8), label[::2, ::2].copy()
+        return np.clip(small + 0.5, 0, 255).astype(np.uint8), label
 
 
 def _check_size(size) -> tuple[int, int]:
