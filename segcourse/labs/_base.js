@@ -30,7 +30,7 @@
    DATA
      lab.data is a Uint8Array (Python's `data()`), lab.settings an object (Python's `settings()`).
    PICTURE
-     stage.grid({ name, role, label, point, edit, low, high, step }) is a grid to point at, to tab to and, with `edit`, to type into and drag.
+     stage.grid({ name, role, label, point, edit, low, high, step }) is a grid to point at, to tab to and, with `edit`, to type into.
        point(r, c, { pinned }): pointed at by mouse, touch or arrow keys; pinned when pressed or reached by keys
        edit(r, c, value): a new value was typed or dragged, within low and high (-9, 9); 10 px of a drag are one step (1)
      grid.show({ x, y, cell, rows, cols, ... }) paints it and remembers where it is. Further options:

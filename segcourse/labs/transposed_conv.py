@@ -30,7 +30,8 @@ class TransposedConvLab(Lab):
     """Input and kernel to type or drag, stride and padding; stamps laid one by one; sum, average or count; numbers or a photo patch.
 
     Fields: input and kernel (grids of 1x1 to 5x5 numbers from -9 to 9), stride 1 to 4, padding 0 to 4, stamps (how many are laid;
-    25 is all), view (sum, average, count), scene (numbers, photo), cell (the output cell whose sum is written out, row and column counted from 0).
+    25 is all), view (sum, average, count), scene (numbers, photo), cell (the output cell whose sum is written out, row and column
+    counted from 0).
     """
 
     module = "transposed_conv"
