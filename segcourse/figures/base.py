@@ -177,15 +177,21 @@ def mix(one: str, other: str, share: float) -> str:
     return to_hex([a + (b - a) * share for a, b in zip(to_rgb(one), to_rgb(other))])
 
 
-def lightness(colour) -> float:
-    """0 (black) to 1 (white), as the eye weighs the three parts."""
-    r, g, b = to_rgb(colour)
-    return 0.299 * r + 0.587 * g + 0.114 * b
+def _luminance(colour) -> float:
+    """Relative luminance, 0 to 1 (WCAG 2)."""
+    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(colour)]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def contrast(one, other) -> float:
+    """How well one colour can be read on another, 1 (not at all) to 21 (WCAG 2)."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
 
 
 def readable_on(colour) -> str:
     """Ink or white, whichever is easier to read on `colour`."""
-    return INK if lightness(colour) > 0.48 else PAPER
+    return INK if contrast(INK, colour) >= contrast(PAPER, colour) else PAPER
 
 
 def array(values) -> np.ndarray:
@@ -214,8 +220,8 @@ def number(value: float, decimals: int | None = None) -> str:
         return ""
     if value in (float("inf"), float("-inf")):
         text = "∞" if value > 0 else "-∞"
-    elif abs(value - round(value)) < 1e-9 and abs(value) < 1e6:
-        text = str(round(value))
+    elif abs(value - round(value)) < 1e-9 and abs(value) < 1e12:
+        text = f"{round(value):,}" if abs(value) >= 1e6 else str(round(value))
     elif decimals is not None and abs(value) < 1e6:
         text = f"{value:.{decimals}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text

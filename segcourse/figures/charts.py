@@ -17,6 +17,7 @@ from segcourse.figures.base import (FAINT, INK, MUTED, PAPER, RULE, SERIES, TEXT
 from segcourse.language import josa, say
 
 _MARKS = "osD^vP"
+_CLEAR = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.2}      # behind a text, so that no line runs through it
 
 
 def metric_name(metric: str, palette: Palette = CAMVID) -> str:
@@ -60,20 +61,20 @@ def _sentence(title: str | None) -> str:
 
 # -- bars ------------------------------------------------------------------------------------------------------------------------------
 
-def _bar_rows(figure: Figure, names, values, colours, texts, *, top, left, room, row, thick, limit, marks=()):
+def _bar_rows(figure: Figure, names, values, colours, texts, *, top, left, room, row, thick, limit, marks=(), indent=10):
     """Horizontal bars in pixels: `values` (rows, series) with nan for none."""
     sheet = figure.sheet
     scale = room / limit
     for r, name in enumerate(names):
         middle = top + (r + 0.5) * row
-        figure.write(left - 10, middle, name, ha="right")
+        figure.write(left - indent, middle, name, ha="right")
         count = len(values[r])
         for k, value in enumerate(values[r]):
             y = middle + (k - (count - 1) / 2) * (thick + 2)
             if value == value:
                 length = max(value * scale, 1)
                 sheet.add_patch(Rectangle((left, y - thick / 2), length, thick, facecolor=colours[r][k], edgecolor=INK, linewidth=0.5))
-                figure.write(left + length + 6, y, texts[r][k])
+                figure.write(left + length + 6, y, texts[r][k], bbox=_CLEAR)
             else:
                 figure.write(left + 6, y, texts[r][k], colour=MUTED)
     sheet.plot([left, left], [top, top + row * len(names)], color=MUTED, linewidth=0.8, zorder=6)
@@ -93,7 +94,7 @@ def bars(values: Mapping[str, float], *, unit: str = "", title: str | None = Non
     if not names or min(numbers, default=0) < 0:
         raise ValueError(say(en=f"bars need at least one number and none below zero, got {dict(values)}: correct them",
                              ko=f"막대에는 0 이상인 수가 하나 이상 필요한데 {dict(values)}이에요. 고쳐 주세요."))
-    texts = [percent(value, 1) if as_percent else f"{number(value)}{f' {unit}' if unit else ''}" for value in numbers]
+    texts = [percent(value, 1) if as_percent else number(value) + (f" {unit}" if unit and unit[0].isascii() else unit) for value in numbers]
     left = min(280, max(fonts.width(name, TEXT) for name in names) + 14)
     room = WIDTH - left - max(fonts.width(text, TEXT) for text in texts) - 12
     head, row = heading_height(title), 28
@@ -156,10 +157,10 @@ def class_iou(models: Mapping, *, title: str | None = None, palette: Palette = C
         for k, (x, mean) in enumerate(zip(wanted, means.values())):
             figure.write(x, top - 11, percent(mean, 1), colour=SERIES[k], ha="center", bold=True)
         figure.write(left - 10, top - 11, "mIoU", ha="right")
-    _bar_rows(figure, names, values, colours, texts, top=top, left=left, room=room, row=row, thick=thick, limit=limit, marks=marks)
+    _bar_rows(figure, names, values, colours, texts, top=top, left=left, room=room, row=row, thick=thick, limit=limit, marks=marks, indent=36)
     for r, k in enumerate(order):
         y = top + (r + 0.5) * row
-        figure.sheet.add_patch(Rectangle((0, y - 7), 18, 14, facecolor=_hex(palette.colour(k)), edgecolor=INK, linewidth=0.6))
+        figure.sheet.add_patch(Rectangle((left - 30, y - 7), 18, 14, facecolor=_hex(palette.colour(k)), edgecolor=INK, linewidth=0.6))
     told = " ".join(f"{name} (mIoU {percent(means[name], 1)}): " + ", ".join(
         f"{palette.name(k)} {absent if series[k] != series[k] else percent(series[k])}" for k in order) + "." for name, series in table.items())
     return tell(figure, _sentence(title) + say(en="IoU of each class. ", ko="클래스별 IoU. ") + told)
@@ -220,18 +221,19 @@ def _dress(ax, x_label: str, y_label: str, unit: str = "") -> None:
     ax.grid(axis="y")
     ax.set_xlabel(x_label)
     if y_label:
-        ax.text(0, 1, f"{y_label}{f' ({unit.strip()})' if unit else ''}", transform=ax.transAxes + ScaledTranslation(-0.5, 0.16, ax.figure.dpi_scale_trans),
+        ax.text(0, 1, f"{y_label}{f' ({unit.strip()})' if unit else ''}", transform=ax.transAxes + ScaledTranslation(-0.42, 0.16, ax.figure.dpi_scale_trans),
                 ha="left", va="center", color=MUTED)
-    ax.yaxis.set_major_locator(MaxNLocator(5))
-    ax.xaxis.set_major_locator(MaxNLocator(7, integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    ax.xaxis.set_major_locator(MaxNLocator(7, integer=True, steps=[1, 2, 5, 10]))
     ax.tick_params(axis="y", length=0)
 
 
 def _smooth(values: np.ndarray, window: int) -> np.ndarray:
-    """Mean of the last `window` values at each place (of fewer at the start)."""
+    """Mean of about `window` values around each place, of fewer at the ends."""
     total = np.concatenate([[0.0], np.cumsum(values)])
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(0, ends - window)
+    places = np.arange(len(values))
+    reach = np.minimum(np.minimum(places, len(values) - 1 - places), window // 2)
+    starts, ends = places - reach, places + reach + 1
     return (total[ends] - total[starts]) / (ends - starts)
 
 
@@ -252,10 +254,10 @@ def curve(losses: Sequence[float], *, scores: Sequence[tuple] = (), steps: int |
     ax = figure.panel(46, head + 26, wide, height - 26 - 46)
     x = np.arange(1, len(values) + 1)
     if len(values):
-        mean = _smooth(values, window)
+        mean, last = _smooth(values, window), float(values[-window:].mean())
         ax.plot(x, values, color=mix(PAPER, SERIES[0], 0.35), linewidth=0.8)
         ax.plot(x, mean, color=SERIES[0], linewidth=2.2)
-        ax.annotate(number(mean[-1]), (x[-1], mean[-1]), xytext=(6, 0), textcoords="offset points", va="center", color=SERIES[0], fontfamily=fonts.BOLD,
+        ax.annotate(number(last), (x[-1], last), xytext=(6, 0), textcoords="offset points", va="center", color=SERIES[0], fontfamily=fonts.BOLD,
                     annotation_clip=False)
         ax.set_ylim(0, max(float(np.quantile(values, 0.995)) * 1.06, 1e-9))
     ax.set_xlim(0, max(steps or 0, len(values), 1))
@@ -269,7 +271,7 @@ def curve(losses: Sequence[float], *, scores: Sequence[tuple] = (), steps: int |
         right.set_xlim(0, max(steps or 0, len(values), *at))
         right.set_ylim(0, max(10, 1.15 * max(miou)))
         _dress(right, say(en="step", ko="스텝"), say(en="validation mIoU", ko="검증 mIoU"), " %")
-        right.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        right.xaxis.set_major_locator(MaxNLocator(3, integer=True, steps=[1, 2, 5, 10]))
     elif looks:
         figure.write(WIDTH - 8, head + 12, say(en=f"validation mIoU {percent(looks[-1][1], 1)} at step {looks[-1][0]}",
                                                ko=f"{looks[-1][0]}번째 스텝에서 검증 mIoU {percent(looks[-1][1], 1)}"), bold=True, colour=SERIES[2], ha="right")
@@ -345,8 +347,8 @@ def compare(rows: Sequence[Mapping], *, metrics: Sequence[str] | str | None = No
         for x, mean, sd in statistics:
             text = f"{'+' if signed and mean > 0 else ''}{mean:.1f}".replace("-", "−")
             mine = [v for (variant, _), v in value.items() if variant == variants[x]]
-            spot = ((x + 0.16, mean), (8, 0), "left", "center") if roomy else ((x, max(*mine, mean + sd)), (2, 6), "center", "bottom")
-            ax.annotate(text, spot[0], xytext=spot[1], textcoords="offset points", ha=spot[2], va=spot[3], fontfamily=fonts.BOLD, annotation_clip=False)
+            spot = ((x + 0.16, mean), (9, 0), "left", "center") if roomy else ((x, max(*mine, mean + sd)), (2, 6), "center", "bottom")
+            ax.annotate(text, spot[0], xytext=spot[1], textcoords="offset points", ha=spot[2], va=spot[3], fontfamily=fonts.BOLD, annotation_clip=False, bbox=_CLEAR, zorder=6)
         if signed:
             ax.axhline(0, color=MUTED, linewidth=0.8, zorder=1)
         heading_text = metric_name(name)

@@ -61,8 +61,10 @@ def architecture(stages: Sequence[tuple], skips: Sequence[tuple] = (), *, title:
     step = (WIDTH - 96) / max(1, len(columns) - 1)
     x = [48 + k * step for k in range(len(columns))]
     trunk = head + 8 + _TALL / 2
-    scores, path = head + _TALL + 86, head + _TALL + 172
-    height = (path + _TALL / 2 + 30) if skips else head + _TALL + 58
+    tallest = max((_height(stride) for stride in strides), default=0)
+    scores = head + _TALL + 74 + tallest / 2
+    path = scores + tallest / 2 + 48
+    height = (path + _TALL / 2 + 54) if skips else head + _TALL + 82
     figure = Figure.of_size(height)
     heading(figure, title)
     for k, (name, stride, width) in enumerate(columns):
@@ -70,15 +72,14 @@ def architecture(stages: Sequence[tuple], skips: Sequence[tuple] = (), *, title:
         if k:
             _arrow(figure, (x[k - 1] + _wide(columns[k - 1][2]) / 2 + 3, trunk), (x[k] - _wide(width) / 2 - 3, trunk))
         figure.write(x[k], head + _TALL + 22, name, bold=True, ha="center", zorder=6, bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1})
-        scale = f"1/{stride:g}" if stride > 1 else "1"
-        figure.write(x[k], head + _TALL + 41, f"{scale} · {width}", colour=MUTED, ha="center", zorder=6, bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1})
+        figure.write(x[k], head + _TALL + 41, f"1/{stride:g} · {width}", colour=MUTED, ha="center", zorder=6, bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1})
     for k, ((name, score), stride) in enumerate(zip(skips, strides)):
         at, size = x[place[name]], columns[place[name]][2]
         _line(figure, (at, trunk + _height(stride) / 2 + 2), (at, head + _TALL + 10))
         _arrow(figure, (at, head + _TALL + 52), (at, scores - _height(stride) / 2 - 2), ROLES["output"])
         _block(figure, at, scores, stride, channels or 21, "output")
         words = fonts.width(score, TEXT, bold=True)
-        figure.write(min(at, WIDTH - words / 2 - 2), scores + _height(strides[-1]) / 2 + 14, score, bold=True, colour=ROLES["output"], ha="center", zorder=6,
+        figure.write(min(at, WIDTH - words / 2 - 2), scores + tallest / 2 + 15, score, bold=True, colour=ROLES["output"], ha="center", zorder=6,
                      bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.5})
         _line(figure, (at, scores + _height(stride) / 2), (at, path - (11 if k else 0)), colour=ROLES["output"])
         after = x[place[skips[k + 1][0]]] + 12 if k + 1 < len(skips) else x[0] + _wide(channels or 21) / 2 + 4
@@ -93,6 +94,7 @@ def architecture(stages: Sequence[tuple], skips: Sequence[tuple] = (), *, title:
         _block(figure, x[0], path, 1, channels or 21, "output")
         out = say(en="score map", ko="점수 맵")
         figure.write(x[0], path + _TALL / 2 + 16, out + (f", {channels}" if channels else ""), bold=True, colour=ROLES["output"], ha="center" if x[0] > 44 else "left")
+    figure.write(0, height - 12, say(en="height, 1/8: resolution · width, 256: channels", ko="높이와 1/8: 해상도 · 너비와 256: 채널 수"), colour=MUTED)
     trunk_said = ", ".join(f"{name} (1/{stride:g}, {width})" for name, stride, width in stages)
     told = say(en=f"A network drawn as boxes; height is resolution, width is channels. Trunk: {trunk_said}.",
                ko=f"상자로 그린 네트워크, 높이는 해상도, 너비는 채널 수. 몸통은 {trunk_said}.")
