@@ -128,6 +128,13 @@ def multiplications(size: int, padding: str) -> tuple[int, int]:
     return places(size) ** 2 * passed(WINDOW), passed(size)
 
 
+@cache
+def score_range() -> tuple[float, float]:
+    """The least and the largest score in any map, to one decimal: one scale of colours for all of them."""
+    scores = torch.stack([one_pass(name, LARGEST, padding) for name in PICTURES for padding in PADDINGS])
+    return round(scores.min().item(), 1), round(scores.max().item(), 1)
+
+
 class SlideClassifierLab(Lab):
     """A window over a picture: the answer to its crop, the map of one pass, whether the two agree, and what each of them costs.
 
@@ -163,12 +170,11 @@ class SlideClassifierLab(Lab):
     def settings(self):
         first, second = _conv_weights()
         heads = {padding: fully_connected(padding) for padding in PADDINGS}
-        scores = torch.stack([ask(name, LARGEST, padding) for ask in (crop_answers, one_pass) for name in PICTURES for padding in PADDINGS])
         return {
             "window": WINDOW, "stride": STRIDE, "least": LEAST, "largest": LARGEST, "step": STEP, "pictures": list(PICTURES),
             "first": first.flatten().tolist(), "second": second.flatten().tolist(), "channels": [1, len(first), len(second)],
             "heads": {padding: {"weight": head.weight[0].tolist(), "bias": head.bias.item()} for padding, head in heads.items()},
-            "range": [round(scores.min().item(), 1), round(scores.max().item(), 1)],
+            "range": list(score_range()),
         }
 
     def data(self):
@@ -191,10 +197,7 @@ class SlideClassifierLab(Lab):
             "apartTitle": say(en="|crop − map|, {n}×{n}", ko="|조각 − 맵|, {n}×{n}"),
             "crop": say(en="crop", ko="조각"),
             "map": say(en="map", ko="맵"),
-            "zero": say(en="zero of the frame", ko="액자의 0"),
-            "grey": say(en="grey {v}", ko="밝기 {v}"),
             "classifier": say(en="classifier", ko="분류기"),
-            "agree": say(en="agree", ko="같은 칸"),
             "stride": say(en="stride {s}: one cell of the map is {s} pixels of the picture",
                           ko="스트라이드 {s}: 맵의 한 칸이 사진의 {s}픽셀이에요"),
             "strideShort": say(en="stride {s}: one cell of the map is {s} pixels", ko="스트라이드 {s}: 맵의 한 칸이 {s}픽셀"),
@@ -204,9 +207,9 @@ class SlideClassifierLab(Lab):
             "valid": say(en="none (valid)", ko="없음(valid)"),
             "same": say(en="zeros (same)", ko="0(same)"),
             "size": say(en="picture size", ko="사진 크기"),
-            "view": say(en="the map shows", ko="맵에 보일 값"),
-            "score": say(en="its scores", ko="점수"),
-            "difference": say(en="where they differ", ko="다른 정도"),
+            "view": say(en="map of", ko="맵에 보일 값"),
+            "score": say(en="scores", ko="점수"),
+            "difference": say(en="differences", ko="조각과의 차이"),
             "picture": say(en="picture", ko="볼 것"),
             "validCrop": say(en="fully connected, {n} weights", ko="완전 연결층, 가중치 {n}개"),
             "validMap": say(en="the same {n} weights as a {k}×{k} kernel", ko="같은 가중치 {n}개를 {k}×{k} 커널로"),
