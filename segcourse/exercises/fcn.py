@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from segcourse import ops
-from segcourse.exercises.engine import Both, Checker, Mistake, Unfit, exercise
+from segcourse import figures, ops
+from segcourse.exercises.engine import Both, Checker, Mistake, Unfit, exercise, gives, numbers
 from segcourse.language import josa, say
 
 
@@ -156,3 +156,265 @@ def fc6_as_conv(linear, channels, kernel_size):
     weight = linear.weight.view(outputs, channels, height, width)  # hole  # en: (outputs, channels, height, width) | ko: (outputs, channels, height, width)
     bias = linear.bias  # hole  # en: (outputs,) | ko: (outputs,)
     return weight, bias
+
+
+# --- 2 · stamp and add ----------------------------------------------------------------------------------------------------
+
+
+def _draw_maps(generator):
+    """(x, kernel, stride) in float64: whole numbers first, which a reader can check in their head; the stride is below, at and above the kernel's size.
+
+    The others are multiples of 1/8: whoever begins with a float32 torch.zeros(...) gets the same sums to the last bit.
+    """
+    shapes = [((1, 2), (3, 3), 2), ((2, 2), (2, 3), 1), ((2, 3), (3, 2), 2), ((3, 2), (4, 4), 2), ((2, 2), (1, 3), 3), ((3, 3), (5, 4), 3),
+              ((4, 2), (2, 2), 2), ((1, 1), (3, 5), 4), ((5, 4), (3, 3), 2), ((3, 6), (6, 4), 4)]
+    for number, (size, kernel, stride) in enumerate(shapes):
+        if number < 4:
+            yield _whole(size, generator), _whole(kernel, generator), stride
+        else:
+            yield _eighths(size, generator), _eighths(kernel, generator), stride
+
+
+def _whole(size, generator):
+    """Whole numbers from 1 to 5, never 0, so that a stamp which is missing shows."""
+    return torch.randint(1, 6, size, generator=generator).double()
+
+
+def _eighths(size, generator):
+    return torch.randn(size, generator=generator, dtype=torch.float64).mul(8).round() / 8
+
+
+def _stamped(x, kernel, stride):
+    return ops.conv_transpose2d(x[None, None], kernel[None, None], stride=stride)[0, 0]
+
+
+def _averaged(x, kernel, stride):
+    return _stamped(x, kernel, stride) / ops.stamp_count(tuple(x.shape), tuple(kernel.shape), stride).clamp(min=1)
+
+
+def _presses(x, kernel, step):
+    """(place on the paper, print) of each cell, in reading order."""
+    for y in range(x.shape[0]):
+        for column in range(x.shape[1]):
+            rows = slice(y * step, y * step + kernel.shape[0])
+            columns = slice(column * step, column * step + kernel.shape[1])
+            yield (rows, columns), x[y, column] * kernel
+
+
+def _last_wins(x, kernel, stride):
+    paper = torch.zeros_like(_stamped(x, kernel, stride))
+    for place, stamp in _presses(x, kernel, stride):
+        paper[place] = stamp
+    return paper
+
+
+def _one_cell_on(x, kernel, stride):
+    """Stamps that move by one cell, on paper of the right size."""
+    paper = torch.zeros_like(_stamped(x, kernel, stride))
+    small = _stamped(x, kernel, 1)
+    paper[:small.shape[0], :small.shape[1]] = small[:paper.shape[0], :paper.shape[1]]
+    return paper
+
+
+def _stamp_picture(case):
+    differs = ((case.truth - case.value).abs() > 1e-9).nonzero()[0].tolist()
+    return figures.grids([(case.truth, "output", say(en="expected", ko="기대한 값")), (case.value, "output", say(en="yours", ko="나온 값"))],
+                         operators=("",), highlights=[tuple(differs)] * 2)
+
+
+@exercise(
+    title=Both(en="Stamp and add", ko="찍고 더하기"), minutes=20, difficulty=2,
+    task=Both(
+        en="""
+Write the transposed convolution of one channel in plain loops: every cell of `x` presses the kernel, multiplied with its number, and the next cell presses
+`stride` cells further.
+
+* `x`: a tensor of the shape `(height, width)`; `kernel`: `(rows, columns)`; `stride`: a number from 1 on, the same down and across
+* gives the paper, a tensor `(out_height, out_width)`, just large enough for all stamps
+
+The check compares with `F.conv_transpose2d` and with `ops.conv_transpose2d`. A difference of up to 1e-9 is let pass, and that is fair: all numbers are multiples of
+1/8, whose sums come out exactly in float32 and float64 alike.
+""",
+        ko="""
+채널이 하나인 전치 합성곱을 반복문만으로 써 보세요. `x`의 칸마다 자기 숫자를 곱한 커널을 찍고, 옆 칸은 `stride`칸 떨어진 자리에 찍어요.
+
+* `x`는 모양이 `(height, width)`인 텐서, `kernel`은 `(rows, columns)`, `stride`는 1 이상이고 세로와 가로가 같아요.
+* 도장이 모두 들어가는 가장 작은 종이를 텐서 `(out_height, out_width)`로 돌려주세요.
+
+채점은 `F.conv_transpose2d`, `ops.conv_transpose2d`와 견줘요. 차이가 1e-9 안이면 돼요. 입력이 모두 1/8의 배수라서 float32로 더해도 float64로 더해도 오차가 없으니 넉넉한 기준이에요.
+"""),
+    hints=(
+        Both(en="Begin with paper full of zeros. How far does the last stamp reach?", ko="0으로 채운 종이에서 시작해요. 마지막 도장은 어디까지 닿을까요?"),
+        Both(en="The stamp of cell `(y, x)` has its top left corner at `(y * stride, x * stride)`. Which cells of the paper does it cover?",
+             ko="`(y, x)` 칸의 도장은 왼쪽 위가 `(y * stride, x * stride)`에 놓여요. 그러면 종이의 어느 칸을 덮을까요?"),
+        Both(en="The last stamp begins at `(height - 1) * stride` and is `rows` high; so that is the size. In the loops stands one line with `+=`.",
+             ko="마지막 도장은 `(height - 1) * stride`에서 시작하고 높이가 `rows`예요. 그게 종이의 높이예요. 반복문 안에는 `+=`가 있는 한 줄이면 돼요."),
+    ),
+    checker=Checker(
+        draw=_draw_maps,
+        truths=(_stamped, lambda x, kernel, stride: F.conv_transpose2d(x[None, None], kernel[None, None], stride=stride)[0, 0]),
+        describe=lambda inputs: _describe_stamps(*inputs), read=numbers, tolerance=1e-9, picture=_stamp_picture,
+        against=Both(en="F.conv_transpose2d and ops.conv_transpose2d", ko="F.conv_transpose2d와 ops.conv_transpose2d가 낸"),
+        mistakes={
+            "average": Mistake(
+                Both(en="Where stamps overlap you took their average. Nothing is divided: prints are added, and that is all.",
+                     ko="도장이 겹친 칸에서 평균을 냈네요. 나눌 일은 없어요. 찍힌 값을 더하기만 하면 끝이에요."), gives(_averaged)),
+            "assignment": Mistake(
+                Both(en="A later stamp wipes out what an earlier one had printed. `=` replaces; which sign adds?",
+                     ko="나중에 찍은 도장이 먼저 찍은 값을 지우고 있어요. `=`는 바꿔 써요. 더하려면 어떤 기호를 써야 할까요?"), gives(_last_wins)),
+            "stride": Mistake(
+                Both(en="Your stamps lie one cell apart. One cell on in `x` is `stride` cells on along the paper.",
+                     ko="도장이 한 칸씩만 움직여요. `x`에서 한 칸 옆이면 종이에서는 `stride`칸 옆이에요."),
+                gives(_one_cell_on, lambda x, kernel, stride: _stamped(x, kernel, 1))),
+            "flipped": Mistake(
+                Both(en="Your stamp is upside down. The kernel is pressed as it stands: `kernel[0, 0]` lands in the top left corner of each print.",
+                     ko="도장이 뒤집혔어요. 커널은 있는 그대로 찍어요. `kernel[0, 0]`은 도장 자리의 왼쪽 위에 떨어져요."),
+                gives(lambda x, kernel, stride: _stamped(x, kernel.flip(0, 1), stride), lambda x, kernel, stride: _stamped(x, kernel.flip(0), stride),
+                      lambda x, kernel, stride: _stamped(x, kernel.flip(1), stride))),
+            "size": Mistake(
+                Both(en="Your paper has the wrong size. The last stamp begins at `(height - 1) * stride` and is as high as the kernel: the paper ends where it ends.",
+                     ko="종이 크기가 달라요. 마지막 도장은 `(height - 1) * stride`에서 시작하고 커널만큼 커요. 종이도 딱 거기까지예요."),
+                lambda cases: all(case.value is not None and case.value.ndim == 2 and case.value.shape != case.truth.shape for case in cases)),
+        }),
+)
+def stamp_and_add(x, kernel, stride):
+    """The transposed convolution of x (H, W) with kernel (kH, kW): ((H - 1) * stride + kH, (W - 1) * stride + kW). FCN, section 3.3.
+
+    Checked against torch's and the package's own within 1e-9: fair, since all numbers are multiples of 1/8, whose sums are exact
+    in float32 and float64.
+    """
+    height, width = x.shape
+    rows, columns = kernel.shape
+    paper = x.new_zeros((height - 1) * stride + rows, (width - 1) * stride + columns)  # hole  # en: how large? | ko: 크기는?
+    for y in range(height):
+        for column in range(width):
+            top, left = y * stride, column * stride  # hole  # en: where the stamp begins | ko: 도장이 시작하는 자리
+            paper[top:top + rows, left:left + columns] += x[y, column] * kernel  # hole  # en: press it | ko: 찍기
+    return paper
+
+
+def _describe_stamps(x, kernel, stride):
+    def shown(values):
+        whole = values.numel() <= 9 and bool((values == values.round()).all())
+        return f"{tuple(values.shape)} {values.int().tolist()}" if whole else f"{tuple(values.shape)}"
+
+    return f"x {shown(x)}, kernel {shown(kernel)}, stride {stride}"
+
+
+# --- 3 · the bilinear stamp -----------------------------------------------------------------------------------------------
+
+
+def _draw_factors(generator):
+    """(factor,), each once, in a random order that begins with an even one; with odd factors and powers of 2."""
+    rest = [3, 4, 5, 6, 7, 8, 9]
+    yield (2,)
+    for place in torch.randperm(len(rest), generator=generator).tolist():
+        yield (rest[place],)
+
+
+def _interpolated_dot(factor):
+    """torch's answer: a dot in a 3x3 picture, looked up by grid_sample at the places of the 2 * factor pixels around it, in float64."""
+    dot = torch.zeros(1, 1, 3, 3, dtype=torch.float64)
+    dot[..., 1, 1] = 1
+    places = (torch.arange(2 * factor, dtype=torch.float64) - (2 * factor - 1) / 2) / factor     # in input cells; align_corners puts -1 and 1 on the rim
+    rows, columns = torch.meshgrid(places, places, indexing="ij")
+    return F.grid_sample(dot, torch.stack([columns, rows], -1)[None], align_corners=True)[0, 0]
+
+
+def _tent(taps, centre, factor):
+    """(taps, taps): the product of two tents of half-width `factor` around tap `centre`."""
+    tent = (1 - (torch.arange(taps, dtype=torch.float64) - centre).abs() / factor).clamp(min=0)
+    return tent[:, None] * tent
+
+
+def _copies(factor):
+    """What copies the nearest cell: factor x factor ones in the middle, or the ones alone."""
+    def in_the_middle(first):
+        paper = torch.zeros(2 * factor, 2 * factor, dtype=torch.float64)
+        paper[first:first + factor, first:first + factor] = 1
+        return paper
+    return [in_the_middle(factor // 2), in_the_middle((factor + 1) // 2), in_the_middle(0), torch.ones(factor, factor, dtype=torch.float64),
+            torch.ones(2 * factor, 2 * factor, dtype=torch.float64)]
+
+
+def _pyramid(factor):
+    line = 1 - (torch.arange(2 * factor, dtype=torch.float64) - factor + 0.5).abs() / factor
+    return torch.minimum(line[:, None], line)
+
+
+def _bilinear_picture(case):
+    return figures.grids([(case.truth, "kernel", say(en="expected", ko="기대한 값")), (case.value, "kernel", say(en="yours", ko="나온 값"))], operators=("",))
+
+
+@exercise(
+    title=Both(en="The bilinear stamp", ko="쌍선형 도장"), minutes=15, difficulty=2,
+    task=Both(
+        en="""
+With which stamp does a transposed convolution of stride `factor` interpolate bilinearly?
+
+* `factor`: a whole number from 2 on, even or odd
+* gives a tensor of the shape `(2 * factor, 2 * factor)`, for one channel
+
+The check compares with `ops.bilinear_kernel` and with a dot that `F.grid_sample` interpolates. 1e-6 is fair: the package keeps its weights in float32, and
+the smallest right weight is above 1e-3.
+""",
+        ko="""
+스트라이드가 `factor`인 전치 합성곱이 쌍선형 보간을 하려면 어떤 도장을 찍어야 할까요?
+
+* `factor`는 2 이상의 정수예요. 짝수일 때도 홀수일 때도 있어요.
+* 채널 하나에 쓸, 모양이 `(2 * factor, 2 * factor)`인 텐서를 돌려주세요.
+
+채점은 `ops.bilinear_kernel`과 견주고, 점 하나를 `F.grid_sample`로 보간한 값과도 견줘요. 차이가 1e-6 안이면 돼요. 패키지는 가중치를 float32로 두고, 올바른 가중치는 가장 작아도
+1e-3보다 커요.
+"""),
+    hints=(
+        Both(en="Begin in one dimension. A pixel right on a cell takes all of it, and the weight falls evenly to 0 one whole cell away. How many pixels is one cell?",
+             ko="한 줄에서 시작해요. 칸 한가운데에 있는 픽셀은 그 칸의 값을 그대로 받고, 한 칸 떨어지면 가중치가 고르게 줄어 0이 돼요. 한 칸은 몇 픽셀일까요?"),
+        Both(en="There are `2 * factor` taps, an even number. So the top of the tent lies between two of them: where exactly?",
+             ko="탭이 `2 * factor`개, 짝수예요. 그러니 텐트 꼭대기는 두 탭 사이에 있어요. 정확히 어디일까요?"),
+        Both(en="Line: `1 - (position - (factor - 0.5)).abs() / factor`. The square: each row's weight times each column's.",
+             ko="한 줄은 `1 - (position - (factor - 0.5)).abs() / factor`예요. 네모는 행의 가중치와 열의 가중치를 곱하면 돼요."),
+    ),
+    checker=Checker(
+        draw=_draw_factors, truths=(lambda factor: ops.bilinear_kernel(1, factor)[0, 0], _interpolated_dot),
+        describe=lambda inputs: f"factor {inputs[0]}", read=numbers, tolerance=1e-6, picture=_bilinear_picture,
+        against=Both(en="ops.bilinear_kernel and F.grid_sample", ko="ops.bilinear_kernel, F.grid_sample이 낸"),
+        mistakes={
+            "odd": Mistake(
+                Both(en="That is the tent of `2 * factor - 1` taps, with its top on a tap. It interpolates, too, but half a pixel beside FCN's: here an even number of taps "
+                        "is asked for, and the top lies between two.",
+                     ko="탭이 `2 * factor - 1`개이고 꼭대기가 탭 위에 있는 텐트예요. 이것도 보간은 하는데 FCN의 커널과 반 픽셀 어긋나요. 여기서는 탭이 짝수 개이고 꼭대기가 두 탭 사이에 있어요."),
+                gives(lambda factor: _tent(2 * factor - 1, factor - 1, factor))),
+            "centre": Mistake(
+                Both(en="Your tent is not in the middle. Of taps 0 to `2 * factor - 1` the middle is `factor - 0.5`.",
+                     ko="텐트가 한가운데에 있지 않아요. 0번부터 `2 * factor - 1`번까지 탭의 한가운데는 `factor - 0.5`예요."),
+                gives(lambda factor: _tent(2 * factor, factor - 1, factor), lambda factor: _tent(2 * factor, factor, factor))),
+            "sum": Mistake(
+                Both(en="You made all weights add up to 1. But several stamps meet in each pixel: what must be 1 is the sum of the weights that meet there. All weights of one "
+                        "stamp add up to `factor ** 2`.",
+                     ko="도장 하나의 가중치를 모두 더해 1로 맞췄네요. 그런데 픽셀 하나에서는 도장이 여러 개 만나요. 거기서 만나는 가중치의 합이 1이어야 해요. 도장 하나의 가중치를 다 더하면 "
+                        "`factor ** 2`예요."),
+                gives(lambda factor: _tent(2 * factor, factor - 0.5, factor) / factor ** 2, tolerance=1e-7)),
+            "nearest": Mistake(
+                Both(en="That stamp copies: its weights are all 1. Bilinear weights fall with the distance.",
+                     ko="그 도장은 복사를 해요. 가중치가 전부 1이거든요. 쌍선형 가중치는 멀어질수록 작아져요."),
+                gives(*(lambda factor, which=which: _copies(factor)[which] for which in range(5)))),
+            "pyramid": Mistake(
+                Both(en="You took the smaller of the two weights. Bilinear means linear down *and* across: multiply the row's weight with the column's.",
+                     ko="두 가중치 중 작은 쪽을 골랐네요. 쌍선형은 세로로도 가로로도 선형이라는 뜻이에요. 행의 가중치와 열의 가중치를 곱하세요."), gives(_pyramid)),
+            "line": Mistake(
+                Both(en="That is one line of the stamp. Give each row and each column its weight, `line[:, None] * line`, and you have the square.",
+                     ko="도장의 한 줄만 나왔어요. 행과 열에 가중치를 하나씩 주고 `line[:, None] * line`처럼 곱하면 네모가 돼요."),
+                lambda cases: all(case.value is not None and case.value.ndim == 1 for case in cases)),
+        }),
+)
+def bilinear_weights(factor):
+    """The (2 * factor, 2 * factor) weights with which a transposed convolution of stride `factor` interpolates bilinearly. FCN, section 3.3.
+
+    Checked against ops.bilinear_kernel and F.grid_sample within 1e-6: fair, since the package's weights are float32 and the smallest right weight is
+    1 / (4 * factor ** 2), above 1e-3.
+    """
+    position = torch.arange(2 * factor, dtype=torch.float64)
+    centre = factor - 0.5  # hole  # en: of the taps | ko: 탭의 한가운데
+    line = 1 - (position - centre).abs() / factor  # hole  # en: weights in one dimension | ko: 한 줄의 가중치
+    return line[:, None] * line  # hole

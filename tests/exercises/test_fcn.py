@@ -52,6 +52,57 @@ def with_padding(linear, channels, kernel_size):
     return conv
 
 
+def loops(press, *, size=None, step=None, last=None):
+    """Stamp and add with one thing of it changed."""
+    def stamp(x, kernel, stride):
+        rows, columns = kernel.shape
+        move = stride if step is None else step
+        out = torch.zeros(size(x, kernel, stride)) if size else x.new_zeros((x.shape[0] - 1) * stride + rows, (x.shape[1] - 1) * stride + columns)
+        for y in range(x.shape[0]):
+            for c in range(x.shape[1]):
+                for i in range(rows):
+                    for j in range(columns):
+                        press(out, y * move + i, c * move + j, x[y, c], kernel, i, j)
+        return last(out, x, kernel, stride) if last else out
+    return stamp
+
+
+def add(out, y, x, value, kernel, i, j):
+    out[y, x] += value * kernel[i, j]
+
+
+def put(out, y, x, value, kernel, i, j):
+    out[y, x] = value * kernel[i, j]
+
+
+def add_turned(out, y, x, value, kernel, i, j):
+    out[y, x] += value * kernel[-1 - i, -1 - j]
+
+
+def add_inside(out, y, x, value, kernel, i, j):
+    if y < out.shape[0] and x < out.shape[1]:
+        out[y, x] += value * kernel[i, j]
+
+
+def averaged(out, x, kernel, stride):
+    return out / loops(add)(torch.ones_like(x), torch.ones_like(kernel), stride).clamp(min=1)
+
+
+def multiples(x, kernel, stride):
+    return x.shape[0] * stride, x.shape[1] * stride
+
+
+def tent(taps, centre, factor):
+    line = (1 - (torch.arange(taps) - centre).abs() / factor).clamp(min=0)
+    return line[:, None] * line
+
+
+def copier(factor):
+    weight = torch.zeros(2 * factor, 2 * factor)
+    weight[factor // 2:factor // 2 + factor, factor // 2:factor // 2 + factor] = 1
+    return weight
+
+
 # exercise -> answer -> (function, status, kind of mistake)
 ANSWERS = {
     "fcn.fc6_as_conv": {
@@ -69,6 +120,36 @@ ANSWERS = {
         "square kernel": (lambda linear, channels, kernel_size: (linear.weight.view(-1, channels, *kernel_size[::-1]), linear.bias), "not checkable", "order"),
         "weight only": (lambda linear, channels, kernel_size: linear.weight.view(-1, channels, *kernel_size), "not checkable", None),
         "first hole only": (lambda linear, channels, kernel_size: (linear.weight.view(-1, channels, *kernel_size), ...), "not attempted", None),
+    },
+    "fcn.stamp_and_add": {
+        "loops": (loops(add), "correct", None),
+        "torch": (lambda x, kernel, stride: F.conv_transpose2d(x[None, None], kernel[None, None], stride=stride)[0, 0], "correct", None),
+        "average": (loops(add, last=averaged), "wrong", "average"),
+        "assignment": (loops(put), "wrong", "assignment"),
+        "stride ignored": (loops(add, step=1), "wrong", "stride"),
+        "stride ignored, small paper": (lambda x, kernel, stride: loops(add)(x, kernel, 1), "not checkable", "stride"),
+        "flipped": (loops(add_turned), "wrong", "flipped"),
+        "paper of height * stride": (loops(add_inside, size=multiples), "not checkable", "size"),
+        "paper that is too small": (loops(add, size=lambda x, kernel, stride: x.shape), "not checkable", None),
+        "a convolution": (lambda x, kernel, stride: F.conv2d(x[None, None], kernel[None, None], stride=stride, padding=kernel.shape)[0, 0], "not checkable", "size"),
+        "batch and channel left on": (lambda x, kernel, stride: F.conv_transpose2d(x[None, None], kernel[None, None], stride=stride), "not checkable", None),
+        "float32": (lambda x, kernel, stride: loops(add)(x.float(), kernel.float(), stride), "correct", None),
+        "float32 paper": (loops(add, size=lambda x, kernel, stride: ops.conv_transpose2d(x[None, None], kernel[None, None], stride=stride).shape[2:]), "correct", None),
+        "one too much": (lambda x, kernel, stride: loops(add)(x, kernel, stride) + 1e-6, "wrong", None),
+    },
+    "fcn.bilinear_weights": {
+        "the package's function": (lambda factor: ops.bilinear_kernel(1, factor)[0, 0], "correct", None),
+        "float32": (lambda factor: tent(2 * factor, factor - 0.5, factor), "correct", None),
+        "2 * factor - 1 taps": (lambda factor: tent(2 * factor - 1, factor - 1, factor), "not checkable", "odd"),
+        "top on the left tap": (lambda factor: tent(2 * factor, factor - 1, factor), "wrong", "centre"),
+        "top on the right tap": (lambda factor: tent(2 * factor, factor, factor), "wrong", "centre"),
+        "sums to 1": (lambda factor: tent(2 * factor, factor - 0.5, factor) / tent(2 * factor, factor - 0.5, factor).sum(), "wrong", "sum"),
+        "nearest": (copier, "wrong", "nearest"),
+        "nearest, factor x factor": (lambda factor: torch.ones(factor, factor), "not checkable", "nearest"),
+        "pyramid": (lambda factor: torch.minimum(*torch.meshgrid(*[1 - (torch.arange(2 * factor) - factor + 0.5).abs() / factor] * 2, indexing="ij")), "wrong", "pyramid"),
+        "one line": (lambda factor: 1 - (torch.arange(2 * factor) - factor + 0.5).abs() / factor, "not checkable", "line"),
+        "right for even factors only": (lambda factor: tent(2 * factor, factor - 0.5 if factor % 2 == 0 else factor - 1, factor), "wrong", "centre"),
+        "four axes": (lambda factor: ops.bilinear_kernel(1, factor), "not checkable", None),
     },
 }
 
