@@ -1,5 +1,5 @@
-/* Slide a classifier: a window asked crop by crop, and the whole picture in one pass with the same weights. The arithmetic comes first; it is
-   held to segcourse.ops by tests/labs/test_slide_classifier.py. Maps are { channels, rows, cols, data }, channel by channel, row by row. */
+/* Slide a classifier: a window asked crop by crop, and the whole picture in one pass with the same weights. The arithmetic comes first; it
+   is held to segcourse.ops by tests/labs/test_slide_classifier.py. Maps are { channels, rows, cols, data }, channel by channel. */
 
 /** 3x3 convolution without bias, then ReLU. weight is (outputs, x.channels, 3, 3) flat; padding 0 or 1. */
 function convRelu(x, weight, outputs, padding) {
@@ -120,8 +120,9 @@ function around(bytes, size, row, col, net) {
   let black = true;
   for (let r = Math.max(0, top - 2); r < Math.min(size, bottom + 2); r += 1)
     for (let c = Math.max(0, left - 2); c < Math.min(size, right + 2); c += 1) {
-      const beyond = (open.top && r < top + 1) || (open.left && c < left + 1) || (open.bottom && r >= bottom - 1) || (open.right && c >= right - 1);
-      if (beyond && bytes[r * net.largest + c]) black = false;
+      const above = (open.top && r < top + 1) || (open.bottom && r >= bottom - 1),
+        beside = (open.left && c < left + 1) || (open.right && c >= right - 1);
+      if ((above || beside) && bytes[r * net.largest + c]) black = false;
     }
   return { sides: Object.values(open).filter(Boolean).length, black };
 }
@@ -146,7 +147,7 @@ function pairText(a, b) {
 
 const TOLERANCE = 1e-9; // sums of a few hundred products of numbers around 1: rounding stays far below
 
-export { convRelu, pool, features, askCrop, onePass, rimPart, around, multiplications, pairText, headSide, placesOf, readState, writeState };
+export { convRelu, pool, askCrop, onePass, rimPart, around, multiplications, pairText, readState, writeState };
 
 const CIVIDIS = ["#00224e", "#1b3b6d", "#4b546c", "#706f71", "#958f78", "#beb16e", "#e9d35a", "#fee838"];
 const AGREE = "#eef4f0";
@@ -260,7 +261,8 @@ export default {
         for (let at = 0; at < all.n * all.n; at += 1) {
           let colour = "#8a939c"; // not asked yet
           if (!compared) colour = lab.sequential((all.scores[at] - low) / (high - low));
-          else if (at < all.asked) colour = all.apart[at] < TOLERANCE ? AGREE : along(CIVIDIS, all.apart[at] / Math.max(all.most, TOLERANCE));
+          else if (at < all.asked && all.apart[at] < TOLERANCE) colour = AGREE;
+          else if (at < all.asked) colour = along(CIVIDIS, all.apart[at] / all.most);
           all.colours.set([...toRgb(colour), 255], at * 4);
         }
       }
@@ -306,19 +308,21 @@ export default {
         ])
           pen.hatch(...band, { role: "muted", gap: 5 });
         // How far the zeros reach, where the picture has something else.
-        const r = REACH * cell,
-          edge = (points) => {
-            pen.line(points, { role: "paper", width: 4 });
-            pen.line(points, { role: "kernel", width: 2, dash: [5, 3] });
-          };
-        const l = left + (open.left ? r : 0),
-          u = top + (open.top ? r : 0),
-          e = left + inner - (open.right ? r : 0),
-          d = top + inner - (open.bottom ? r : 0);
-        if (open.top) edge([[l, u], [e, u]]); // prettier-ignore
-        if (open.bottom) edge([[l, d], [e, d]]); // prettier-ignore
-        if (open.left) edge([[l, u], [l, d]]); // prettier-ignore
-        if (open.right) edge([[e, u], [e, d]]); // prettier-ignore
+        const reach = REACH * cell,
+          l = left + (open.left ? reach : 0),
+          u = top + (open.top ? reach : 0),
+          r = left + inner - (open.right ? reach : 0),
+          d = top + inner - (open.bottom ? reach : 0);
+        const edges = { top: [l, u, r, u], bottom: [l, d, r, d], left: [l, u, l, d], right: [r, u, r, d] };
+        for (const [side, [x1, y1, x2, y2]] of Object.entries(edges)) {
+          if (!open[side]) continue;
+          const way = [
+            [x1, y1],
+            [x2, y2],
+          ];
+          pen.line(way, { role: "paper", width: 4 });
+          pen.line(way, { role: "kernel", width: 2, dash: [5, 3] });
+        }
       }
       pen.box(left, top, inner, inner, { role: "input", width: 2.5 });
     }
@@ -332,10 +336,7 @@ export default {
     /** The classifier as a word on an arrow. */
     function arrowWith(pen, x1, y1, x2, y2, word) {
       pen.arrow(x1, y1, x2, y2, { role: "kernel", width: 2 });
-      if (!word) return;
-      const w = pen.measure(word, { size: 14, weight: 600 });
-      pen.text(word, (x1 + x2) / 2 - 2, Math.min(y1, y2) - 12, { align: "center", size: 14, weight: 600, role: "kernel" });
-      return w;
+      if (word) pen.text(word, (x1 + x2) / 2 - 2, Math.min(y1, y2) - 12, { align: "center", size: 14, weight: 600, role: "kernel" });
     }
 
     function costBars(pen, { x, y, width }) {
@@ -352,16 +353,7 @@ export default {
       };
       bar(y + 24, n === 1 ? t("cropCostOne") : t("cropCost", { n }), crops, "input");
       bar(y + 70, t("passCost"), pass, "output");
-      // The bars on one line of arithmetic.
-      let right = x + width;
-      for (const [text, role] of [
-        [grouped(pass), "output"],
-        [` = ${(crops / pass).toFixed(1)} × `, "ink"],
-        [grouped(crops), "input"],
-      ]) {
-        pen.text(text, right, y, { align: "right", weight: 600, role });
-        right -= pen.measure(text, { weight: 600 });
-      }
+      if (n > 1) pen.text(t("ratio", { r: (crops / pass).toFixed(1) }), x + width, y, { align: "right", weight: 600 });
     }
 
     function explain({ row, col, all, mine, framed }) {
@@ -371,8 +363,15 @@ export default {
         there = all.scores[row * all.n + col],
         [a, b] = pairText(mine.answer, there);
       if (!framed) {
-        sums[0].set([[t("crop"), "input"], [": ", ""], [t("validCrop", { n }), "kernel"], [" = ", ""], [a, "output"]]); // prettier-ignore
-        sums[1].set([[t("map"), "output"], [": ", ""], [t("validMap", { n, k: side }), "kernel"], [" = ", ""], [b, "output"]]); // prettier-ignore
+        const sum = (name, role, how, v) => [
+          [t(name), role],
+          [": ", ""],
+          [how, "kernel"],
+          [" = ", ""],
+          [v, "output"],
+        ];
+        sums[0].set(sum("crop", "input", t("validCrop", { n }), a));
+        sums[1].set(sum("map", "output", t("validMap", { n, k: side }), b));
         return;
       }
       const rims = [rimPart(mine.seen, 0, 0, head, side), rimPart(all.seen, row, col, head, side)],
@@ -404,10 +403,10 @@ export default {
       let key = "lineApart";
       if (state.padding === "valid") key = "lineValid";
       else if (alike) key = beyond.sides === 0 ? "lineWhole" : beyond.black ? "lineBlack" : "lineChance";
-      const parts = [t(key, { a, b, sides: beyond.sides })];
+      const parts = [t(key, { a, b, what: t(state.picture), sides: beyond.sides > 1 ? t(`on${beyond.sides}`) : "" })];
       if (compared && all.asked === n && n > 1) {
-        const most = pairText(all.most, all.most)[0];
-        parts.push(all.same === n ? t("linePlacesAll") : all.same ? t("linePlaces", { m: all.same, n, v: most }) : t("linePlacesNone", { n, v: most }));
+        const counts = { m: all.same, n, v: all.most.toFixed(3) };
+        parts.push(all.same === n ? t("linePlacesAll") : all.same ? t("linePlaces", counts) : t("linePlacesNone", counts));
       } else parts.push(n === 1 ? t("lineCostsSame") : t("lineCosts", { n, ratio: (cost.crops / cost.pass).toFixed(1) }));
       return parts.join(" ");
     }
@@ -515,16 +514,36 @@ export default {
           pen.box(x1, y1, x2 - x1, y2 - y1, { role: "paper", width: 4 });
           pen.box(x1, y1, x2 - x1, y2 - y1, { role: "output", width: 2.5, dash: [6, 4] });
         }
+        if (!place.narrow) {
+          // Cut out: from the window to the crop.
+          const { x, y, cell } = place.crop;
+          for (const [from, to] of [
+            [top, y + FRAME * cell],
+            [top + across, y + (FRAME + wide) * cell],
+          ]) {
+            const way = [
+              [left + across, from],
+              [x + FRAME * cell, to],
+            ];
+            pen.line(way, { role: "input", width: 1, dash: [2, 3] });
+          }
+        }
         pen.box(left, top, across, across, { role: "paper", width: 6 });
         pen.box(left, top, across, across, { role: "input", width: 3.5 });
-        handle.show({ x: left + across / 2, y: top + across / 2, width: across, height: across, words: t("windowAt", { row: row + 1, column: col + 1, n }) });
-        pen.text(t(place.narrow ? "strideShort" : "stride", { s: stride }), place.note.x, place.note.y, { role: "muted", most: place.narrow ? pen.width : p.side });
+        handle.show({
+          x: left + across / 2,
+          y: top + across / 2,
+          width: across,
+          height: across,
+          words: t("windowAt", { row: row + 1, column: col + 1, n }),
+        });
+        pen.text(t(place.narrow ? "strideShort" : "stride", { s: stride }), place.note.x, place.note.y, { role: "muted" });
 
         // The way of the crop.
         const cropSide = (wide + 2 * FRAME) * place.crop.cell;
         paintCrop(pen, place.crop.x, place.crop.y, place.crop.cell, { row, col, framed, open });
         const cropTitle = framed && !place.narrow ? t("cropFramed") : t("cropTitle", { n: wide });
-        pen.text(cropTitle, place.crop.x, place.crop.y - 12 + (framed ? 0 : 0), { size: 14, weight: 600, role: "input" });
+        pen.text(cropTitle, place.crop.x, place.crop.y - 12, { size: 14, weight: 600, role: "input" });
 
         // The way of the whole picture.
         const m = place.map,
@@ -549,7 +568,9 @@ export default {
           const v = values[at],
             share = compared ? v / Math.max(all.most, TOLERANCE) : (v - low) / (high - low);
           const ink = share > 0.55 || (compared && v < TOLERANCE) ? "#16202a" : "#ffffff";
-          pen.text(numberText(v), m.x + ((at % n) + 0.5) * cell, m.y + (Math.floor(at / n) + 0.5) * cell, { align: "center", size: 15, role: ink });
+          const x = m.x + ((at % n) + 0.5) * cell,
+            y = m.y + (Math.floor(at / n) + 0.5) * cell;
+          pen.text(v.toFixed(n > 1 ? 2 : 3).replace("-", "−"), x, y, { align: "center", size: 15, role: ink });
         }
         if (compared && n > 3) {
           // Cells that agree carry a sign of their own: it must not hang on colour.
@@ -581,14 +602,20 @@ export default {
 
         // The scale of its colours.
         const s = place.scale,
-          steps = 48;
-        for (let i = 0; i < steps; i += 1) {
+          steps = 48,
+          allAgree = compared && all.most < TOLERANCE;
+        for (let i = 0; i < steps && !allAgree; i += 1) {
           pen.ctx.fillStyle = compared ? along(CIVIDIS, i / (steps - 1)) : lab.sequential(i / (steps - 1));
           pen.ctx.fillRect(s.x + (i * s.width) / steps, s.y, s.width / steps + 0.5, 8);
         }
-        const most = compared ? (all.most < TOLERANCE ? "0" : all.most.toFixed(2)) : numberText(high);
-        pen.text(compared ? "0" : numberText(low), s.x, s.y + 20, { role: "muted" });
-        pen.text(most, s.x + s.width, s.y + 20, { role: "muted", align: "right" });
+        if (!allAgree) {
+          pen.text(compared ? "0" : numberText(low), s.x, s.y + 20, { role: "muted" });
+          pen.text(compared ? all.most.toFixed(2) : numberText(high), s.x + s.width, s.y + 20, { role: "muted", align: "right" });
+        }
+        if (compared && all.same) {
+          const middleOfScale = s.x + s.width / 2;
+          pen.text(`= ${t("agree")}`, middleOfScale, s.y + (allAgree ? 10 : 20), { role: "good", align: "center", weight: 600 });
+        }
 
         // The two numbers, and what is between them.
         const role = alike ? "good" : "bad",
@@ -596,22 +623,24 @@ export default {
           l = place.last;
         numberBox(pen, a, f.x, f.y, f.w, f.h, role);
         numberBox(pen, b, l.x, l.y, l.w, l.h, role);
-        const sign = alike ? "=" : "≠";
+        const sign = alike ? "=" : "≠",
+          apart = Math.abs(mine.answer - there),
+          by = alike ? "" : t("apart", { v: pairText(apart, apart)[0] });
         if (place.narrow) {
-          pen.text(sign, (f.x + f.w + l.x) / 2, f.y + f.h / 2, { align: "center", size: 34, weight: 600, role });
+          const x = (f.x + f.w + l.x) / 2;
+          pen.text(sign, x, f.y + f.h / 2 - (by ? 8 : 0), { align: "center", size: 32, weight: 600, role });
+          pen.text(by, x, f.y + f.h - 5, { align: "center", role });
           arrowWith(pen, f.x + f.w / 2, place.crop.y + cropSide + 6, f.x + f.w / 2, f.y - 4);
           pen.text(t("classifier"), f.x + f.w / 2 + 10, (place.crop.y + cropSide + f.y) / 2, { size: 14, weight: 600, role: "kernel" });
         } else {
-          pen.text(sign, f.x + f.w / 2, (f.y + f.h + l.y) / 2, { align: "center", size: 40, weight: 600, role });
+          const between = (f.y + f.h + l.y) / 2;
+          pen.text(sign, f.x + f.w / 2, between - (by ? 12 : 0), { align: "center", size: 40, weight: 600, role });
+          pen.text(by, f.x + f.w / 2, between + 22, { align: "center", role });
           const y = f.y + f.h / 2;
           arrowWith(pen, place.crop.x + cropSide + 8, y, f.x - 6, y, t("classifier"));
           arrowWith(pen, p.x + p.side + 6, l.y + l.h / 2, m.x - 6, l.y + l.h / 2);
-          pen.arrow(m.x + m.side + 6, cy + cell / 2, l.x - 6, l.y + l.h / 2, { role: "ink" });
-          // Cut out: from the window to the crop.
-          const edge = place.crop.x + FRAME * place.crop.cell,
-            up = place.crop.y + FRAME * place.crop.cell;
-          pen.line([[left + across, top], [edge, up]], { role: "input", width: 1, dash: [2, 3] }); // prettier-ignore
-          pen.line([[left + across, top + across], [edge, up + wide * place.crop.cell]], { role: "input", width: 1, dash: [2, 3] }); // prettier-ignore
+          // A cell of scores is the lower number, a cell of differences what is between the two.
+          pen.arrow(m.x + m.side + 6, cy + cell / 2, l.x - 6, compared ? between + (by ? 22 : 0) : l.y + l.h / 2, { role: "ink" });
         }
         costBars(pen, place.costs);
         explain(result);

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from segcourse import figures, ops
 from segcourse.labs.base import Field, Lab, LabValueError, module_source, style_source
-from segcourse.language import say
+from segcourse.language import josa, say
 
 WINDOW, STRIDE, LEAST, LARGEST, STEP = 12, 2, 12, 48, 4     # pixels; pictures have LEAST, LEAST + STEP, ... LARGEST a side
 PICTURES = ("photo", "drawing")
@@ -138,9 +138,9 @@ def score_range() -> tuple[float, float]:
 class SlideClassifierLab(Lab):
     """A window over a picture: the answer to its crop, the map of one pass, whether the two agree, and what each of them costs.
 
-    Fields: padding (valid, same), size (pixels a side of the picture, 12 to 48 in steps of 4), view (what the map shows: score, difference),
-    picture (photo, drawing), window (its row and column among the places it has, two pixels apart, from 0 to 18; in a smaller picture it
-    stands at the nearest place there is).
+    Fields: padding (valid, same), size (pixels a side of the picture, 12 to 48 in steps of 4), view (what the map shows: score or
+    difference), picture (photo, drawing), window (its row and column among the places it has, two pixels apart, from 0 to 18; in a smaller
+    picture it stands at the nearest place there is).
     """
 
     module = "slide_classifier"
@@ -197,20 +197,23 @@ class SlideClassifierLab(Lab):
             "apartTitle": say(en="|crop − map|, {n}×{n}", ko="|조각 − 맵|, {n}×{n}"),
             "crop": say(en="crop", ko="조각"),
             "map": say(en="map", ko="맵"),
+            "agree": say(en="agree", ko="같은 칸"),
+            "apart": say(en="{v} apart", ko="차이 {v}"),
+            "ratio": say(en="{r} times as many", ko="{r}배"),
             "classifier": say(en="classifier", ko="분류기"),
             "stride": say(en="stride {s}: one cell of the map is {s} pixels of the picture",
                           ko="스트라이드 {s}: 맵의 한 칸이 사진의 {s}픽셀이에요"),
             "strideShort": say(en="stride {s}: one cell of the map is {s} pixels", ko="스트라이드 {s}: 맵의 한 칸이 {s}픽셀"),
-            "hint": say(en="The classifier answers about 1 where its window holds an eye. Drag the window, or click into the picture or the map.",
+            "hint": say(en="The classifier answers about 1 where its window holds an eye. Drag the window, or click on a picture.",
                         ko="분류기는 창 안에 눈이 있으면 1에 가까운 점수를 내요. 창을 끌거나, 사진이나 맵을 눌러 보세요."),
             "padding": say(en="padding", ko="패딩"),
             "valid": say(en="none (valid)", ko="없음(valid)"),
-            "same": say(en="zeros (same)", ko="0(same)"),
+            "same": say(en="zeros (same)", ko="0으로(same)"),
             "size": say(en="picture size", ko="사진 크기"),
             "view": say(en="map of", ko="맵에 보일 값"),
             "score": say(en="scores", ko="점수"),
             "difference": say(en="differences", ko="조각과의 차이"),
-            "picture": say(en="picture", ko="볼 것"),
+            "picture": say(en="picture", ko="입력"),
             "validCrop": say(en="fully connected, {n} weights", ko="완전 연결층, 가중치 {n}개"),
             "validMap": say(en="the same {n} weights as a {k}×{k} kernel", ko="같은 가중치 {n}개를 {k}×{k} 커널로"),
             "inner": say(en=" (inner {k}×{k} cells)", ko="(안쪽 {k}×{k}칸)"),
@@ -224,12 +227,15 @@ class SlideClassifierLab(Lab):
             "lineCostsSame": say(en="One crop costs as much as one pass.", ko="조각이 하나뿐이라 곱셈 횟수도 같아요."),
             "lineValid": say(en="Crop {a} = map {b}. Without padding, one pass gives just what every crop gives on its own.",
                              ko="조각 {a} = 맵 {b}. 패딩이 없으면 한 번에 계산한 값이 조각마다 따로 계산한 값과 같아요."),
-            "lineApart": say(en="Crop {a} ≠ map {b}. The crop wears a frame of zeros on all sides; on {sides} of them the picture goes on.",
-                             ko="조각 {a} ≠ 맵 {b}. 조각에는 사방에 0으로 된 액자가 있는데, 사진에서는 그중 {sides}쪽에 픽셀이 이어져요."),
-            "lineWhole": say(en="Crop {a} = map {b}. The picture is no larger than the window, so both wear the same frame of zeros.",
-                             ko="조각 {a} = 맵 {b}. 사진이 창만 해서 둘 다 똑같은 액자를 둘렀어요."),
-            "lineBlack": say(en="Crop {a} = map {b}. Around here the picture is black: zeros, just like the frame of the crop.",
-                             ko="조각 {a} = 맵 {b}. 이 창 둘레는 새까매요. 조각의 액자처럼 0뿐이에요."),
+            "lineApart": say(en="Crop {a} ≠ map {b}. The crop wears a frame of zeros, but the {what} goes on beyond it, {sides}.",
+                             ko="조각 {a} ≠ 맵 {b}. 조각은 0으로 된 액자를 둘렀는데, {what:은/는} {sides} 더 이어져요."),
+            "on4": say(en="on all four sides", ko="사방으로"),
+            "on3": say(en="on three sides", ko="세 쪽으로"),
+            "on2": say(en="on two sides", ko="두 쪽으로"),
+            "lineWhole": say(en="Crop {a} = map {b}. The {what} is no larger than the window, so both wear the same frame of zeros.",
+                             ko="조각 {a} = 맵 {b}. {what:이/가} 창과 크기가 같아서 둘 다 똑같은 액자를 둘렀어요."),
+            "lineBlack": say(en="Crop {a} = map {b}. Around the window the {what} is black: zeros, just like the frame of the crop.",
+                             ko="조각 {a} = 맵 {b}. 여기는 {what}에서 창 둘레가 새까매요. 조각의 액자처럼 모두 0이에요."),
             "lineChance": say(en="Crop {a} = map {b}. Here the frame of zeros changes nothing.",
                               ko="조각 {a} = 맵 {b}. 이 자리에서는 액자가 있어도 값이 그대로예요."),
             "linePlaces": say(en="They agree at {m} of {n} places; elsewhere they differ by up to {v}.",
@@ -239,7 +245,7 @@ class SlideClassifierLab(Lab):
             "linePlacesAll": say(en="They agree at every place.", ko="어느 자리에서나 같아요."),
             "try1": say(en="Padding on, window in the corner: where do crop and map differ, and which sides of the crop are to blame?",
                         ko="패딩을 켜고 창을 구석에 놓았어요. 조각과 맵은 어디에서 다를까요? 조각의 어느 쪽 때문일까요?"),
-            "try2": say(en="Let the picture grow from 12 to 48: 16 times the pixels. How many times the cost, crop by crop and in one pass?",
+            "try2": say(en="Let the picture grow from 12 to 48: 16 times the pixels. How many times the cost, crop by crop and in one go?",
                         ko="사진을 12에서 48까지 키워 보세요. 픽셀은 16배예요. 하나씩 할 때와 한 번에 할 때, 곱셈은 몇 배가 될까요?"),
             "try3": say(en="On the photo, padding spoils every place. On this drawing it does not: find a place where the two agree.",
                         ko="사진에서는 패딩을 켜면 어디에서도 같지 않아요. 이 그림은 달라요. 조각과 맵이 같은 자리를 찾아보세요."),
@@ -258,17 +264,20 @@ class SlideClassifierLab(Lab):
         framed, (a, b, c, d) = grey.copy(), (8 * edge for edge in (top, top + WINDOW, left, left + WINDOW))
         framed[a:b, c:d] = (31, 111, 180)       # the input's blue
         framed[a + 6:b - 6, c + 6:d - 6] = grey[a + 6:b - 6, c + 6:d - 6]
-        figure = figures.images(
-            [framed, grey[a:b, c:d], scores, apart], columns=4, kinds=["photo", "photo", "heat", "heat"],
-            titles=[say(en=f"photo {size}×{size} with the window", ko=f"사진 {size}×{size}과 창"), say(en=f"its crop: {score:.3f}", ko=f"조각의 점수 {score:.3f}"),
-                    say(en=f"the map in one pass: {score:.3f} there, too", ko=f"한 번에 계산한 맵도 그 자리가 {score:.3f}"),
-                    say(en=f"with padding they differ, by up to {apart.max():.2f}", ko=f"패딩이 있으면 {apart.max():.2f}까지 차이")])
+        titles = [
+            say(en=f"photo {size}×{size} with the window", ko=f"사진 {size}×{size}과 창"),
+            say(en=f"its crop: {score:.3f}", ko=f"조각의 점수 {score:.3f}"),
+            say(en=f"the map in one pass: {score:.3f} there, too", ko=f"한 번에 계산한 맵도 그 자리가 {score:.3f}"),
+            say(en=f"with padding they differ, by up to {apart.max():.2f}", ko=f"패딩이 있으면 {apart.max():.2f}까지 차이"),
+        ]
+        figure = figures.images([framed, grey[a:b, c:d], scores, apart], columns=4, kinds=["photo", "photo", "heat", "heat"], titles=titles)
         many, once = multiplications(size, "valid")
+        cells, answer = f"{len(scores)}x{len(scores)}", f"{score:.3f}"
         figure.alt = say(
-            en=f"Lab, slide a classifier: a window of {WINDOW}x{WINDOW} on the eye of a cat in a photo of {size}x{size} pixels. The crop scores {score:.3f}, and so "
-               f"does its cell in the {len(scores)}x{len(scores)} map that one pass over the photo gives. {scores.numel()} crops cost {many:,} "
-               f"multiplications, one pass {once:,}. With padding, crop and map differ by up to {apart.max():.2f}.",
-            ko=f"분류기를 밀어 보는 실험실. {size}x{size} 사진 속 고양이 눈에 {WINDOW}x{WINDOW} 창이 놓여 있어요. 조각의 점수는 {score:.3f}이고, 사진을 한 번에 계산한 "
-               f"{len(scores)}x{len(scores)} 맵의 그 칸도 {score:.3f}이에요. 곱셈은 조각 {scores.numel()}개를 하나씩 하면 {many:,}번, 한 번에 하면 {once:,}번이에요. 패딩이 있으면 "
-               f"조각과 맵이 {apart.max():.2f}까지 달라요.")
+            en=f"Lab, slide a classifier: a window of {WINDOW}x{WINDOW} on the eye of a cat in a photo of {size}x{size} pixels. The crop "
+               f"scores {answer}, and so does its cell in the {cells} map that one pass over the photo gives. {scores.numel()} crops cost "
+               f"{many:,} multiplications, one pass {once:,}. With padding, crop and map differ by up to {apart.max():.2f}.",
+            ko=f"분류기를 밀어 보는 실험실. {size}x{size} 사진 속 고양이 눈에 {WINDOW}x{WINDOW} 창이 놓여 있어요. 조각의 점수는 {answer}이고, 사진을 한 번에 계산한 "
+               f"{cells} 맵의 그 칸도 {josa(answer, '이에요/예요')}. 곱셈은 조각 {scores.numel()}개를 하나씩 하면 {many:,}번, 한 번에 하면 {once:,}번이에요. "
+               f"패딩이 있으면 조각과 맵이 {apart.max():.2f}까지 달라요.")
         return figure
