@@ -109,8 +109,10 @@ def train(
     root: Root = None,
     recipe: Annotated[str, typer.Option(help=say(en="paper: as published; ours: with the differences `recipes.changes` lists",
                                                  ko="paper: 논문 그대로, ours: 저희가 바꾼 조건"))] = "ours",
-    width: Annotated[float, typer.Option(help=say(en="share of the paper's channels, as 0.125", ko="논문의 채널 수에 곱할 배율, 예를 들어 0.125"))] = 1.0,
-    padding: Annotated[str, typer.Option(help=say(en="100 (the paper's) or same (for small pictures)", ko="100(논문) 또는 same(작은 이미지)"))] = "100",
+    width: Annotated[Optional[float], typer.Option(help=say(en="share of the paper's channels (default: 1; on streets 0.125)",
+                                                            ko="논문의 채널 수에 곱할 배율(기본 1, streets에서는 0.125)"))] = None,
+    padding: Annotated[Optional[str], typer.Option(help=say(en="100 (the paper's) or same (for small pictures) (default: 100; on streets same)",
+                                                            ko="100(논문) 또는 same(작은 이미지)(기본 100, streets에서는 same)"))] = None,
     option: Annotated[Optional[list[str]], typer.Option(help=say(en="any other option of the network, as --option batch_norm=true; repeatable",
                                                                 ko="네트워크의 다른 옵션, 예를 들어 --option batch_norm=true, 여러 번 가능"))] = None,
     steps: Annotated[Optional[int], typer.Option(help=say(en="optimiser steps", ko="학습 스텝 수"))] = None,
@@ -150,7 +152,12 @@ def train(
     datasets.check_name(data)
     place = devices.choose(device)
     out = _claim_folder(out or Path("runs") / f"{name}-{data}-seed{seed}", overwrite)
-    options = {"width": width, "padding": padding if padding == "same" else _integer("--padding", padding), **dict(_pair("--option", text) for text in option or [])}
+    fitting = recipes.network_options(name, data=data) if recipe == "ours" and name in recipes.names() else {}
+    options = {"width": 1.0, "padding": 100} | fitting | dict(_pair("--option", text) for text in option or [])
+    if width is not None:
+        options["width"] = width
+    if padding is not None:
+        options["padding"] = padding if padding == "same" else _integer("--padding", padding)
     splits = {split: _load(data, split, root, wanted, length if split == "train" else None)
               for split in ("train", "valid", *(("test",) if test else ()))}
     options = {"num_classes": splits["train"].num_classes} | options

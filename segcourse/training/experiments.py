@@ -287,7 +287,7 @@ _EXPERIMENTS = {
     "01": Experiment(
         chapter="01", slug="01-fcn", variants=("fcn32s", "fcn16s", "fcn8s"), seeds=(0, 1, 2, 3, 4),
         recipe=recipes.get("fcn8s", data="streets", kind="ours"),
-        options={"width": 0.125, "padding": "same", "dropout": 0.0, "batch_norm": True},
+        options=recipes.network_options("fcn8s", data="streets"),
         data_name="streets", data_options={"size": (96, 128)}, lengths={"train": 600, "valid": 60, "test": 100}, quick_steps=12),
 }
 

@@ -133,9 +133,13 @@ _STREETS = (
     Change("precision", "auto", en="float32 on a processor, 16 bits where a device has them", ko="프로세서에서는 float32, 장치가 되면 16비트예요."),
 )
 
+_STREETS_ALEXNET = tuple(change for change in _STREETS if change.name != "lr") + (
+    Change("lr", 2e-3, en="AlexNet has no batch normalisation: a larger rate shakes it apart", ko="AlexNet에는 배치 정규화가 없어서 학습률이 더 크면 흔들려 무너져요."),
+)
+
 _OURS = {
     "camvid": {name: _CAMVID for name in _PAPER},
-    "streets": {name: _STREETS for name in _PAPER},
+    "streets": {name: _STREETS for name in _PAPER} | {"fcn_alexnet": _STREETS_ALEXNET},
 }
 
 
@@ -160,6 +164,18 @@ def changes(name: str, *, data: str = "camvid") -> list[tuple[str, object, objec
     """Where ours differs: (name of the value, the paper's, ours, why), in the language in force."""
     paper = get(name, data=data, kind="paper")
     return [(change.name, getattr(paper, change.name), change.ours, change.why()) for change in _OURS.get(data, _OURS["camvid"])[name]]
+
+
+def network_options(name: str, *, data: str = "camvid") -> dict:
+    """The options of `models.create` that our recipe for `name` on `data` was made for: the paper's network, or on streets a narrow one.
+
+    Raises ValueError as `get` does.
+    """
+    get(name, data=data)
+    if data != "streets":
+        return {}
+    narrow = {"width": 0.125, "padding": "same", "dropout": 0.0}
+    return narrow if name == "fcn_alexnet" else narrow | {"batch_norm": True}
 
 
 FIELDS = tuple(field.name for field in fields(Recipe))
