@@ -19,7 +19,7 @@ def linear_to_conv(linear: nn.Linear, kernel_size) -> nn.Conv2d:
     channels = linear.in_features // (kh * kw)
     conv = nn.Conv2d(channels, linear.out_features, (kh, kw), bias=linear.bias is not None,
                      device=linear.weight.device, dtype=linear.weight.dtype)
-    conv.weight.data.copy_(linear.weight.data.view(linear.out_features, channels, kh, kw))
+    conv.weight.data.copy_(linear.weight.data.reshape(linear.out_features, channels, kh, kw))
     if linear.bias is not None:
         conv.bias.data.copy_(linear.bias.data)
     return conv

@@ -7,7 +7,7 @@ they are added, never averaged.
 import torch
 
 from segcourse.language import say
-from segcourse.ops.conv import check_maps, pair
+from segcourse.ops.conv import check_channels, check_maps, pair
 from segcourse.ops.sizes import transposed_output_size
 
 
@@ -17,7 +17,8 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
     H' = (H - 1) * stride - 2 * padding + dilation * (kH - 1) + 1 + output_padding. Equal to torch's conv_transpose2d.
     Raises ValueError for shapes that do not fit together and for an output_padding that is not below the stride or the dilation.
     """
-    check_maps(x, weight, groups, weight.shape[0])
+    check_maps(x, weight)
+    check_channels(x, weight, bias, groups=groups, inputs=weight.shape[0], outputs=weight.shape[1] * groups)
     (sy, sx), (py, px), (ey, ex), (dy, dx) = pair(stride), pair(padding), pair(output_padding), pair(dilation)
     _check_output_padding((ey, ex), (sy, sx), (dy, dx))
     n, channels, height, width = x.shape
