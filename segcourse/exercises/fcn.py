@@ -1,14 +1,17 @@
 """The exercises of chapter 01: fc6 as a convolution, stamp and add, the bilinear stamp, where the crop belongs, and what the outlines cost."""
 
 import copy
+from fractions import Fraction
+from functools import cache
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from segcourse import figures, ops
+from segcourse import figures, models, ops, training
 from segcourse.exercises.engine import Both, Checker, Mistake, Unfit, exercise, gives, numbers
 from segcourse.language import josa, say
+from segcourse.models.geometry import Grid
 
 
 # --- 1 · fc6 as a convolution ---------------------------------------------------------------------------------------------
@@ -418,3 +421,336 @@ def bilinear_weights(factor):
     centre = factor - 0.5  # hole  # en: of the taps | ko: 탭의 한가운데
     line = 1 - (position - centre).abs() / factor  # hole  # en: weights in one dimension | ko: 한 줄의 가중치
     return line[:, None] * line  # hole
+
+
+# --- 4 · where the crop belongs -------------------------------------------------------------------------------------------
+
+
+def _as_layers(modules):
+    """nn modules as the tuples of this exercise: ("down" or "up", kernel, stride, padding); what has no kernel is left out."""
+    def first(value):
+        return value[0] if isinstance(value, tuple) else value
+
+    return [("up" if isinstance(module, nn.ConvTranspose2d) else "down", first(module.kernel_size), first(module.stride), first(module.padding))
+            for module in modules if hasattr(module, "kernel_size")]
+
+
+@cache
+def _paths(name):
+    model = models.create(name, num_classes=2, width=1 / 64)       # kernels, strides and paddings are those of the full width
+    trunk, ups = dict(model.features.named_children()), [layer for layer in model.children() if isinstance(layer, nn.ConvTranspose2d)]
+    after = [model.fc6, model.fc7, model.score_fr]
+    found = {}
+    for cropped in model.crop_offsets():
+        start = list(trunk).index(cropped.removeprefix("score_")) + 1 if cropped.startswith("score_") else 0
+        count = {"score_pool4": 1, "score_pool3": 2}.get(cropped, len(ups))
+        found[cropped] = tuple(_as_layers([*list(trunk.values())[start:], *after, *ups[:count]]))
+    return found
+
+
+def paths(name: str) -> dict[str, list[tuple]]:
+    """Every crop in the network `name` ("fcn32s", "fcn16s", "fcn8s", "fcn_alexnet") with the paper's padding: the map that is cropped -> the layers
+    (kind, kernel, stride, padding) which lie between the two maps that have to fit. Raises ValueError for another name.
+    """
+    if name not in ("fcn32s", "fcn16s", "fcn8s", "fcn_alexnet"):
+        raise ValueError(say(en=f"no network of this exercise is called {name!r}: choose fcn32s, fcn16s, fcn8s or fcn_alexnet",
+                             ko=f"이 문제에 {name!r}라는 네트워크는 없어요. fcn32s, fcn16s, fcn8s, fcn_alexnet 가운데서 골라 주세요."))
+    return {cropped: list(layers) for cropped, layers in _paths(name).items()}
+
+
+def _grid_after(layers):
+    makers = {"up": nn.ConvTranspose2d, "down": nn.Conv2d}
+    return Grid().after_all(makers[kind](1, 1, kernel, stride=stride, padding=padding, device="meta") for kind, kernel, stride, padding in layers)
+
+
+def _crop_of(layers):
+    """The package's answer: the grids of models.geometry."""
+    return abs(_grid_after(layers).offset_in(Grid()))
+
+
+def _crop_of_a_ramp(layers):
+    """torch's answer: a ramp whose every pixel says where it is, sent through averages and bilinear stamps; its middle is read off."""
+    ramp = torch.arange(6000, dtype=torch.float64)[None, None]
+    for kind, kernel, stride, padding in layers:
+        if kind == "down":
+            ramp = F.conv1d(ramp, torch.full((1, 1, kernel), 1 / kernel, dtype=torch.float64), stride=stride, padding=padding)
+        else:
+            tent = 1 - (torch.arange(kernel, dtype=torch.float64) - (kernel - 1) / 2).abs() / stride
+            ramp = F.conv_transpose1d(ramp, tent[None, None], stride=stride, padding=padding)
+    middle = ramp.shape[-1] // 2
+    return abs(round(ramp[0, 0, middle].item() - middle))
+
+
+def _draw_stacks(generator):
+    """(layers,): a stack that one can follow in one's head, two random ones, every crop of the four networks, and nine random ones again.
+
+    Random stacks whose cells do not meet, since an even and an odd kernel leave half a cell, are drawn again.
+    """
+    def pick(*choices):
+        return choices[int(torch.randint(len(choices), (1,), generator=generator))]
+
+    def stack():
+        strides = [pick(2, 2, 3) for _ in range(pick(1, 2, 3))]
+        layers = []
+        for stride in strides:
+            layers += [("down", pick(1, 3, 5, 4), 1, pick(0, 1, 2)) for _ in range(pick(0, 1, 2))]
+            layers.append(("down", pick(stride, 3, 5), stride, pick(0, 0, 1)))
+        layers.append(("down", pick(1, 4, 7), 1, 0))
+        if pick(True, True, False):
+            kind, kernel, stride, _ = layers[0]
+            layers[0] = (kind, kernel, stride, pick(20, 35, 50, 100))
+        product = 1
+        for stride in strides:
+            product *= stride
+        ups = pick([product], strides[::-1])
+        return layers + [("up", pick(2 * stride, 2 * stride - 1), stride, pick(0, 0, 1)) for stride in ups]
+
+    def fitting():
+        while True:
+            layers = stack()
+            shift = _grid_after(layers).shift
+            if shift.denominator == 1 and shift != 0:
+                return (layers,)
+
+    yield ([("down", 2, 2, 0), ("up", 4, 2, 0)],)
+    yield from (fitting() for _ in range(2))
+    for name in ("fcn32s", "fcn16s", "fcn8s", "fcn_alexnet"):
+        yield from ((layers,) for layers in paths(name).values())
+    yield from (fitting() for _ in range(9))
+
+
+def _describe_layers(inputs):
+    layers = list(inputs[0])
+    for name in ("fcn32s", "fcn16s", "fcn8s", "fcn_alexnet"):
+        for cropped, own in paths(name).items():
+            if own == layers:
+                return f"exercises.fcn.paths({name!r})[{cropped!r}]"
+    return f"layers {layers}"
+
+
+def _a_number(raw, inputs=()):
+    """One number; a Fraction or a tensor of one element will do."""
+    return numbers(float(raw) if isinstance(raw, Fraction) else raw)
+
+
+def _shift(layers, *, middle=lambda kernel, padding: Fraction(kernel - 1, 2) - padding, scaled=True, scale_first=True):
+    """Where cell 0 of the last map lies, in cells of the first one, with one thing of it changed."""
+    scale, shift = Fraction(1), Fraction(0)
+    for kind, kernel, stride, padding in layers:
+        step = middle(kernel, padding)
+        if kind == "down":
+            shift += (scale if scaled else 1) * step
+            scale *= stride
+        else:
+            shift -= (scale / stride if scale_first else scale) * step if scaled else step
+            scale /= stride
+    return shift
+
+
+def _wrong_shift(**changed):
+    return lambda layers: float(abs(_shift(layers, **changed)))
+
+
+def _unpadded(largest):
+    """The answer of someone who leaves out every padding above `largest`."""
+    return lambda layers: float(abs(_shift([(kind, kernel, stride, padding if padding <= largest else 0) for kind, kernel, stride, padding in layers])))
+
+
+def _half_the_difference(cases):
+    """Whether half of what the size grows or shrinks explains the answers, for some picture of 64 to 1024 pixels and some way of rounding."""
+    def sizes_agree(size, ceil, rounded):
+        for case in cases:
+            made = size
+            for kind, kernel, stride, padding in case.inputs[0]:
+                if kind == "up":
+                    made = (made - 1) * stride + kernel - 2 * padding
+                else:
+                    room = made + 2 * padding - kernel
+                    made = (-(-room // stride) if ceil and stride > 1 else room // stride) + 1
+            if abs(case.value.item()) != rounded(abs(made - size)):
+                return False
+        return True
+
+    return all(case.value is not None and case.value.ndim == 0 for case in cases) and any(
+        sizes_agree(size, ceil, rounded) for size in range(64, 1025) for ceil in (False, True)
+        for rounded in (lambda grown: grown // 2, lambda grown: (grown + 1) // 2, lambda grown: grown / 2))
+
+
+def _one_number_for_all(cases):
+    values = {case.value.item() for case in cases if case.value is not None and case.value.ndim == 0}
+    return len(cases) >= 3 and len(values) == 1 and all(case.value is not None for case in cases)
+
+
+def _negative(cases):
+    return all(case.value is not None and case.value.shape == case.truth.shape and abs(case.value.item() + case.truth.item()) < 1e-6 for case in cases)
+
+
+@exercise(
+    title=Both(en="Where the crop belongs", ko="크롭은 어디에서"), minutes=30, difficulty=3,
+    task=Both(
+        en="""
+A map goes down through convolutions and poolings, and up again through transposed convolutions. By how many cells must one of the two maps be cut at the top left,
+so that cell 0 of the last one lies right over cell 0 of the first?
+
+* `layers`: a list of `(kind, kernel, stride, padding)`; `kind` is `"down"` (convolution or pooling) or `"up"` (transposed convolution)
+* gives a whole number from 0 on: how much to cut off the last map where it begins too far out, or off the first one where the last begins further in
+
+Follow the centres: let cell `i` of a map lie over pixel `scale * i + shift`. The size of the picture plays no part. For the paper's networks the answers are the
+numbers in braces that you saw above; `exercises.fcn.paths("fcn8s")` gives the layers of each crop.
+
+The check draws random stacks, too, and compares with `models.geometry` and with a ramp that torch sends through the layers. 1e-6 is fair: the answer is a whole
+number, and a third in float64 is off by 1e-16.
+""",
+        ko="""
+맵이 합성곱과 풀링을 지나 작아졌다가 전치 합성곱을 지나 다시 커져요. 마지막 맵의 0번 칸이 처음 맵의 0번 칸 바로 위에 오려면, 두 맵 중 하나를 왼쪽 위에서 몇 칸 잘라야 할까요?
+
+* `layers`는 `(kind, kernel, stride, padding)`의 목록이에요. `kind`는 `"down"`(합성곱이나 풀링) 아니면 `"up"`(전치 합성곱)이에요.
+* 0 이상의 정수를 돌려주세요. 마지막 맵이 더 바깥에서 시작하면 마지막 맵을, 더 안쪽에서 시작하면 처음 맵을 그만큼 잘라요.
+
+칸의 중심을 따라가 보세요. 맵의 `i`번 칸이 픽셀 `scale * i + shift` 위에 있다고 두면 돼요. 사진 크기는 상관없어요. 논문의 네트워크를 넣으면 앞에서 본 중괄호 안의 숫자가 나와요.
+자르는 자리마다 어떤 층을 지나는지는 `exercises.fcn.paths("fcn8s")`가 알려 줘요.
+
+채점할 때는 무작위로 쌓은 층도 넣어서 `models.geometry`와 견주고, torch로 층을 지나가게 한 경사면과도 견줘요. 차이가 1e-6 안이면 돼요. 답은 정수이고, float64로 3분의 1을 적어도 오차는
+1e-16쯤이니까요.
+"""),
+    hints=(
+        Both(en="One layer first: a pooling of 2, stride 2. Its cell 0 covers pixels 0 and 1. Over which place does its centre lie, and how far is it to the centre of cell 1?",
+             ko="층 하나만 놓고 봐요. 2x2, 스트라이드 2 풀링의 0번 칸은 픽셀 0과 1을 덮어요. 중심은 어디일까요? 1번 칸의 중심까지는 얼마나 떨어져 있을까요?"),
+        Both(en="Down: cell 0 begins at `-padding` and is `kernel` cells wide, so its centre lies `(kernel - 1) / 2 - padding` cells on. These are cells of the map before, each "
+                "`scale` pixels apart. Only then `scale` grows.",
+             ko="내려갈 때 0번 칸은 `-padding`에서 시작하고 너비가 `kernel`칸이에요. 그래서 중심은 `(kernel - 1) / 2 - padding`칸 옆이에요. 이때 한 칸은 앞 맵의 칸이라 `scale`픽셀이에요. "
+                "`scale`은 그다음에 커져요."),
+        Both(en="Up is the same, read backwards: the *old* cell lies `(kernel - 1) / 2 - padding` *new* cells from new cell 0. So first `scale = scale / stride`, then "
+                "`shift = shift - scale * middle`.",
+             ko="올라갈 때는 거꾸로 읽어요. *앞* 맵의 칸이 *새* 맵의 0번 칸에서 새 칸으로 `(kernel - 1) / 2 - padding`만큼 떨어져 있어요. 그러니 먼저 `scale = scale / stride`, 그다음 "
+                "`shift = shift - scale * middle`이에요."),
+    ),
+    checker=Checker(
+        draw=_draw_stacks, truths=(_crop_of, _crop_of_a_ramp), describe=_describe_layers, read=_a_number, tolerance=1e-6,
+        against=Both(en="models.geometry and a ramp in torch", ko="models.geometry와 torch의 경사면이 낸"),
+        mistakes={
+            "constant": Mistake(
+                Both(en="The same number for different layers: it is remembered, not derived. Change one padding by 1 and the crop has to follow.",
+                     ko="층이 달라도 같은 숫자가 나와요. 구한 값이 아니라 외운 값이에요. 패딩 하나를 1만 바꿔도 자르는 자리가 따라 바뀌어야 해요."), _one_number_for_all),
+            "sign": Mistake(
+                Both(en="The amount is right, the sign is not: what is cut off is never negative.", ko="크기는 맞는데 부호가 반대예요. 잘라 내는 칸 수는 음수가 될 수 없어요."), _negative),
+            "padding": Mistake(
+                Both(en="A padding is missing. Each layer's counts, and one of 100 above all: it moves cell 0 outwards by `padding` cells of the map it is laid around.",
+                     ko="패딩을 빠뜨렸어요. 층마다 다 세야 해요. 100이라면 더더욱요. 패딩은 그 층이 받는 맵의 칸으로 `padding`칸만큼 0번 칸을 바깥으로 밀어내요."),
+                gives(_unpadded(-1), _unpadded(9), _unpadded(99))),
+            "rounding": Mistake(
+                Both(en="You rounded on the way. The middle of an even kernel lies between two cells, at a half, and such halves add up. Keep them as they are.",
+                     ko="중간에 반올림했어요. 크기가 짝수인 커널의 한가운데는 두 칸 사이, 0.5에 있어요. 이 반 칸이 모이면 커져요. 그대로 들고 가세요."),
+                gives(_wrong_shift(middle=lambda kernel, padding: (kernel - 1) // 2 - padding), _wrong_shift(middle=lambda kernel, padding: kernel // 2 - padding))),
+            "scale": Mistake(
+                Both(en="Cells of different maps were added as if they were equally large. One cell after a stride of 2 is two cells before it: multiply by `scale`, on the way up by "
+                        "the new, finer one.",
+                     ko="크기가 다른 칸을 그냥 더했어요. 스트라이드 2를 지난 뒤의 한 칸은 그 전의 두 칸이에요. `scale`을 곱하세요. 올라갈 때는 잘게 나눈 새 값을 곱해요."),
+                gives(_wrong_shift(scaled=False), _wrong_shift(scale_first=False))),
+            "half": Mistake(
+                Both(en="That is half of what the size has grown. It would be right if the rest were cut off evenly on both sides, but rounding of sizes happens at the bottom right only, "
+                        "and the answer then changes with the picture. Follow the centre of cell 0.",
+                     ko="늘어난 크기의 절반이네요. 양쪽을 똑같이 자른다면 맞겠지만, 크기를 반올림하는 일은 오른쪽 아래에서만 생겨요. 그래서 사진마다 답이 달라져요. 0번 칸의 중심을 따라가 보세요."),
+                _half_the_difference),
+        }),
+    imports="from fractions import Fraction",
+)
+def crop_offset(layers):
+    """How many cells to cut, at the top left, off the outer one of two maps with `layers` [(kind, kernel, stride, padding), ...] between them.
+
+    FCN's crops: 19 (32s), 5 and 27 (16s), 5, 9 and 31 (8s), 18 (AlexNet). Checked against models.geometry and against a ramp in torch within 1e-6: fair,
+    since the answer is a whole number and float64 rounds a third by 1e-16.
+    """
+    scale, shift = Fraction(1), Fraction(0)     # en: cell i lies over pixel scale * i + shift | ko: i번 칸은 픽셀 scale * i + shift 위에 있어요
+    for kind, kernel, stride, padding in layers:
+        middle = Fraction(kernel - 1, 2) - padding  # hole  # en: from new cell 0's start to its centre, in cells | ko: 커널이 시작하는 자리에서 중심까지, 칸 수로
+        if kind == "down":
+            shift = shift + scale * middle  # hole
+            scale = scale * stride  # hole
+        else:
+            scale = scale / stride  # hole
+            shift = shift - scale * middle  # hole
+    return int(abs(shift))  # hole
+
+
+# --- 5 · what the outlines cost -------------------------------------------------------------------------------------------
+
+# Stride -> mIoU, boundary IoU and pole IoU of the oracle in per cent, on the test split of chapter 01's experiment. A test computes them again.
+ORACLE = {4: (85.8, 75.5, 57.5), 8: (71.3, 50.4, 26.4), 16: (53.2, 25.6, 6.5), 32: (35.5, 12.4, 3.1)}
+
+
+def _oracle_table(*headers):
+    rows = [f"| {stride} | " + " | ".join(f"{value:.1f} %" for value in values) + " |" for stride, values in ORACLE.items()]
+    return "\n".join([f"| {' | '.join(headers)} |", "|---:|---:|---:|---:|", *rows])
+
+
+@exercise(
+    title=Both(en="What the outlines cost", ko="윤곽의 값"), minutes=(40, 60), difficulty=4,
+    task=Both(
+        en="""
+How much of FCN's error is the price of a coarse map, and how much is the network's own?
+
+* Write an oracle `open_boundaries(labels, stride, num_classes)`. `labels` are the true ones, `(N, H, W)`. It may speak only once in every `stride` x `stride` block:
+  the share of each class in the block. The shares are enlarged bilinearly, and the largest wins.
+* Score it for strides 4, 8, 16 and 32 with `training.Scores.from_labels`: `miou`, `boundary_iou` and the IoU of the poles.
+* Set the network beside it: `scores` above, and FCN-32s, which `experiment.run("fcn32s", seed=SEED)` trains. Which falls faster with the stride, mIoU or boundary IoU?
+  Is the oracle a ceiling that no network can pass?
+
+`images, labels = experiment.data("test").stack()` gives the pictures and their labels. Write down what you expect before you run it.
+""",
+        ko="""
+FCN이 틀리는 것 가운데 맵이 성글어서 틀리는 것은 얼마이고, 네트워크가 몰라서 틀리는 것은 얼마일까요?
+
+* 정답을 다 아는 예언자 `open_boundaries(labels, stride, num_classes)`를 써 보세요. `labels`는 모양이 `(N, H, W)`인 정답 레이블이에요. 예언자는 `stride` x `stride` 블록마다 한 번만
+  말할 수 있어요. 블록 안에서 클래스가 차지하는 비율을 말하죠. 이 비율을 쌍선형 보간으로 키우고 가장 큰 클래스를 골라요.
+* 스트라이드 4, 8, 16, 32에서 `training.Scores.from_labels`로 점수를 매겨 보세요. `miou`와 `boundary_iou`, 그리고 기둥의 IoU를 보면 돼요.
+* 네트워크를 옆에 놓아 보세요. 위에서 구한 `scores`가 있고, FCN-32s는 `experiment.run("fcn32s", seed=SEED)`로 학습할 수 있어요. 스트라이드가 커지면 mIoU와 경계 IoU 중 어느 쪽이 더 빨리
+  떨어지나요? 예언자는 어떤 네트워크도 넘지 못할 천장일까요?
+
+사진과 레이블은 `images, labels = experiment.data("test").stack()`으로 얻어요. 실행하기 전에 어떤 결과가 나올지 먼저 적어 보세요.
+"""),
+    hints=(
+        Both(en="`F.one_hot` makes a map of zeros and ones for each class, and `F.avg_pool2d` makes shares of them. `F.one_hot` puts the classes last, pooling wants them second.",
+             ko="`F.one_hot`을 쓰면 클래스마다 0과 1로 된 맵이 나오고, `F.avg_pool2d`를 쓰면 비율이 돼요. `F.one_hot`은 클래스 축을 맨 뒤에 두는데 풀링은 두 번째 축에 있어야 해요."),
+        Both(en="Void pixels carry the number `num_classes`. Let `F.one_hot` count them as one class more, and take it away before the largest is chosen.",
+             ko="무시 레이블의 번호는 `num_classes`예요. `F.one_hot`에서 클래스를 하나 더 두었다가, 가장 큰 것을 고르기 전에 빼세요."),
+        Both(en="Is it a ceiling? Think of a block which an outline cuts at a quarter. The oracle may say only the shares; a network may say any two numbers.",
+             ko="정말 천장일까요? 윤곽이 4분의 1 지점을 지나는 블록을 떠올려 보세요. 예언자는 비율만 말할 수 있지만, 네트워크는 아무 숫자나 말할 수 있어요."),
+    ),
+    discussion=Both(
+        en=f"""
+On the test split of the streets (100 pictures of 96x128) we found:
+
+{_oracle_table("stride", "mIoU", "boundary IoU", "pole IoU")}
+
+* **The oracle knows everything, and still loses.** What is thinner than a block is outvoted in it. This part of the error is geometry; longer training does not take it away.
+* **Boundary IoU falls faster than mIoU.** The insides of roads and skies go on being right and hold mIoU up. That is why the chapter asks for both, and why a finer short cut shows on the
+  outlines first.
+* **It is no ceiling.** The oracle may say shares only. A network may give any score, and by that move the place where two enlarged scores cross: an outline *inside* a block. So a network can pass
+  the oracle of its own stride. What is far below it has another reason than the stride.
+* **Your own numbers.** Is `scores` below the oracle at stride 8? Then FCN-8s errs more by itself than by its map, and a better trunk would help it more than a finer map. Say what you would
+  measure to be sure. One way: the share of its wrong pixels that lies in the band along the outlines, `training.scores.boundary_band`.
+""",
+        ko=f"""
+거리 그림의 테스트 데이터(96x128, 100장)에서 나온 값이에요.
+
+{_oracle_table("스트라이드", "mIoU", "경계 IoU", "기둥 IoU")}
+
+* **다 아는 예언자도 틀려요.** 블록보다 가는 것은 블록 안에서 다수결에 져요. 이만큼은 기하 문제라서 더 오래 학습해도 사라지지 않아요.
+* **경계 IoU가 mIoU보다 빨리 떨어져요.** 도로나 하늘의 안쪽은 계속 맞아서 mIoU를 받쳐 주거든요. 그래서 이 장에서는 둘 다 봐요. 더 촘촘한 지름길의 효과도 윤곽에서 먼저 보여요.
+* **천장은 아니에요.** 예언자는 비율만 말할 수 있어요. 네트워크는 어떤 점수든 낼 수 있어서, 키운 두 점수가 만나는 자리를 옮길 수 있어요. 그러면 윤곽이 블록 *안쪽*에도 놓여요. 스트라이드가 같은 예언자를
+  네트워크가 앞설 수도 있다는 뜻이에요. 예언자보다 한참 낮다면 스트라이드 말고 다른 까닭이 있어요.
+* **내 결과는 어떤가요?** `scores`가 스트라이드 8의 예언자보다 낮은가요? 그렇다면 FCN-8s는 맵이 성글어서보다 스스로 몰라서 더 많이 틀려요. 맵을 촘촘하게 하는 것보다 몸통을 좋게 하는 편이 나아요. 확실히 알려면
+  무엇을 재야 할까요? 하나만 꼽으면, 틀린 픽셀 가운데 윤곽 둘레의 띠(`training.scores.boundary_band`)에 든 비율이에요.
+"""),
+)
+def open_boundaries(labels, stride, num_classes):
+    """Scores of an oracle that gives the true share of each class once in every stride x stride block of labels (N, H, W); the stride divides H and W.
+
+    Open: nothing is checked.
+    """
+    one_hot = F.one_hot(labels.long(), num_classes + 1)  # hole  # en: (N, H, W, classes and void) | ko: (N, H, W, 클래스와 무시 레이블)
+    shares = F.avg_pool2d(one_hot.permute(0, 3, 1, 2).double(), stride)  # hole  # en: one vector a block | ko: 블록마다 벡터 하나
+    enlarged = F.interpolate(shares, scale_factor=stride, mode="bilinear", align_corners=False)  # hole
+    guess = enlarged[:, :num_classes].argmax(1)  # hole
+    return training.Scores.from_labels(guess, labels, num_classes)

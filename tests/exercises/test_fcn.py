@@ -1,13 +1,14 @@
 """Chapter 01's exercises: every solution passes its checker, plausible wrong answers are refused with the right hint, stubs are not attempts."""
 
 import re
+from fractions import Fraction
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from segcourse import exercises, language, ops
+from segcourse import exercises, language, models, ops, training
 from segcourse.authoring import korean
 
 CHECKED = [exercise.name for exercise in exercises.all("fcn") if not exercise.open]
@@ -15,7 +16,7 @@ CHECKED = [exercise.name for exercise in exercises.all("fcn") if not exercise.op
 
 def run(text, name):
     """The function `name` that `text` defines where the chapter's names are known."""
-    names = {"torch": torch, "nn": nn, "F": F, "ops": ops}
+    names = {"torch": torch, "nn": nn, "F": F, "ops": ops, "training": training}
     exec(text, names)
     return names[name.partition(".")[2]]
 
@@ -103,6 +104,43 @@ def copier(factor):
     return weight
 
 
+def crop(middle=lambda kernel, padding: (kernel - 1) / 2 - padding, *, scaled=True, finer_first=True, signed=False):
+    """The crop in floats, with one thing of it changed."""
+    def offset(layers):
+        scale, shift = 1.0, 0.0
+        for kind, kernel, stride, padding in layers:
+            if kind == "up" and finer_first:
+                scale /= stride
+            step = middle(kernel, padding) * (scale if scaled else 1)
+            shift += step if kind == "down" else -step
+            if kind == "down":
+                scale *= stride
+            elif not finer_first:
+                scale /= stride
+        return shift if signed else abs(shift)
+    return offset
+
+
+def typed_in(layers):
+    for name in ("fcn32s", "fcn16s", "fcn8s", "fcn_alexnet"):
+        for cropped, own in exercises.fcn.paths(name).items():
+            if own == layers:
+                return models.create(name, num_classes=2, width=1 / 64).crop_offsets()[cropped]
+    return 19
+
+
+def half_the_difference(size, *, ceil):
+    def offset(layers):
+        made = size
+        for kind, kernel, stride, padding in layers:
+            if kind == "up":
+                made = (made - 1) * stride + kernel - 2 * padding
+            else:
+                made = int(F.max_pool2d(torch.zeros(1, 1, 1, made + 2 * padding), (1, kernel), stride=(1, stride), ceil_mode=ceil and stride > 1).shape[-1])
+        return abs(made - size) // 2
+    return offset
+
+
 # exercise -> answer -> (function, status, kind of mistake)
 ANSWERS = {
     "fcn.fc6_as_conv": {
@@ -151,6 +189,24 @@ ANSWERS = {
         "right for even factors only": (lambda factor: tent(2 * factor, factor - 0.5 if factor % 2 == 0 else factor - 1, factor), "wrong", "centre"),
         "four axes": (lambda factor: ops.bilinear_kernel(1, factor), "not checkable", None),
     },
+    "fcn.crop_offset": {
+        "floats": (crop(), "correct", None),
+        "a fraction": (lambda layers: Fraction(round(crop()(layers))), "correct", None),
+        "typed in": (typed_in, "wrong", "constant"),
+        "always 19": (lambda layers: 19, "wrong", "constant"),
+        "half of what a picture of 500 grows": (half_the_difference(500, ceil=True), "wrong", "half"),
+        "half of what a picture of 224 grows, rounded down": (half_the_difference(224, ceil=False), "wrong", "half"),
+        "no padding": (crop(lambda kernel, padding: (kernel - 1) / 2), "wrong", "padding"),
+        "no padding of 100": (crop(lambda kernel, padding: (kernel - 1) / 2 - (padding if padding < 100 else 0)), "wrong", "padding"),
+        "middle rounded down": (crop(lambda kernel, padding: (kernel - 1) // 2 - padding), "wrong", "rounding"),
+        "middle rounded up": (crop(lambda kernel, padding: kernel // 2 - padding), "wrong", "rounding"),
+        "one scale for all": (crop(scaled=False), "wrong", "scale"),
+        "old scale on the way up": (crop(finer_first=False), "wrong", "scale"),
+        "where the last map lies": (crop(signed=True), "wrong", "sign"),
+        "the other way round": (lambda layers: -crop(signed=True)(layers), "wrong", "sign"),
+        "down and across": (lambda layers: (19, 19), "not checkable", None),
+        "truncated": (lambda layers: crop()(layers) + 0.5, "wrong", None),
+    },
 }
 
 
@@ -195,3 +251,58 @@ def test_both_languages_say_the_same(name):
         for pattern in (r"`[^`]+`", r"\$[^$]+\$"):
             assert set(re.findall(pattern, text.en)) == set(re.findall(pattern, text.ko)), text.ko
         assert len(re.findall(r"^\* ", text.en, re.M)) == len(re.findall(r"^\* ", text.ko, re.M))
+
+
+CROPS = {"fcn32s": {"upscore32": 19}, "fcn16s": {"score_pool4": 5, "upscore16": 27}, "fcn8s": {"score_pool4": 5, "score_pool3": 9, "upscore8": 31},
+         "fcn_alexnet": {"upscore32": 18}}
+
+
+@pytest.mark.parametrize("name", CROPS)
+def test_the_solution_gives_the_papers_crops(name):
+    found = {cropped: exercises.fcn.crop_offset.answer(layers) for cropped, layers in exercises.fcn.paths(name).items()}
+    assert found == CROPS[name] == models.create(name, num_classes=2, width=1 / 64).crop_offsets()
+
+
+def test_paths_are_the_readers_own_and_other_names_are_refused():
+    exercises.fcn.paths("fcn8s")["upscore8"].clear()
+    assert exercises.fcn.paths("fcn8s")["upscore8"][0] == ("down", 3, 1, 100)
+    with pytest.raises(ValueError, match="fcn_alexnet"):
+        exercises.fcn.paths("segnet")
+
+
+def test_random_stacks_go_either_way():
+    """The last map begins further out in some, further in in others; a checker that draws only one kind would let a sign pass."""
+    shifts = [exercises.fcn._shift(*inputs) for inputs in exercises.fcn.crop_offset._checker.draw(torch.Generator().manual_seed(0))]
+    assert min(shifts) < 0 < max(shifts) and len(set(shifts)) > 10
+
+
+def test_the_open_exercise_has_question_hints_and_discussion_but_no_checker(capsys):
+    exercise = exercises.fcn.open_boundaries
+    assert exercise.open and exercise.minutes == "40–60" and "nothing is checked" in exercise.question_text()
+    verdict = exercise.check(lambda labels, stride, num_classes: None)
+    assert verdict.status == "not checkable" and "open" in repr(verdict)
+    assert len(exercise.hints) == 3 and exercise.next_hint() == exercise.hints[0]
+    exercise.solution()
+    said = capsys.readouterr().out
+    assert "def open_boundaries(labels, stride, num_classes):" in said and "| 32 | 35.5 % | 12.4 % | 3.1 % |" in said
+    run(exercise.stub("ko"), exercise.name)
+
+
+def test_the_discussions_numbers_are_those_that_the_solution_computes():
+    """If the streets have changed: write the numbers that the failed assert shows into ORACLE, and read the discussion again."""
+    test = training.experiments.get("01").data("test")
+    labels, pole = test.stack()[1], test.classes.index("pole")
+    answer = run(solution_code(exercises.fcn.open_boundaries), "fcn.open_boundaries")
+    assert (len(labels), *labels.shape[1:]) == (100, 96, 128)
+    found = {}
+    for stride in exercises.fcn.ORACLE:
+        scores = answer(labels, stride, 11)
+        found[stride] = tuple(round(100 * value, 1) for value in (scores.miou, scores.boundary_iou, scores.iou[pole].item()))
+    for stride, numbers in exercises.fcn.ORACLE.items():
+        assert found[stride] == pytest.approx(numbers, abs=0.11), f"{found}"
+
+
+def test_the_chapters_order():
+    assert [(exercise.name, exercise.minutes, exercise.difficulty) for exercise in exercises.all("fcn")] == [
+        ("fcn.fc6_as_conv", "10", 1), ("fcn.stamp_and_add", "20", 2), ("fcn.bilinear_weights", "15", 2), ("fcn.crop_offset", "30", 3),
+        ("fcn.open_boundaries", "40–60", 4)]
