@@ -40,8 +40,8 @@ def test_a_plane_stays_a_plane(factor, short):
     ys, xs = torch.meshgrid(torch.arange(6.0, dtype=torch.float64), torch.arange(5.0, dtype=torch.float64), indexing="ij")
     plane = (2 * ys - 3 * xs + 1)[None, None]
     out = ops.conv_transpose2d(plane, ops.bilinear_kernel(1, factor, taps).double(), stride=factor)[0, 0]
-    rows = (torch.arange(out.shape[0]) - (taps - 1) / 2) / factor
-    columns = (torch.arange(out.shape[1]) - (taps - 1) / 2) / factor
+    rows = (torch.arange(out.shape[0], dtype=torch.float64) - (taps - 1) / 2) / factor
+    columns = (torch.arange(out.shape[1], dtype=torch.float64) - (taps - 1) / 2) / factor
     exact = 2 * rows[:, None] - 3 * columns + 1
     inside = slice(taps, -taps)
     assert out[inside, inside].numel()
