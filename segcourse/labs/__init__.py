@@ -32,7 +32,7 @@ def no_inverse(**state):
 
 
 def slide_classifier(**state):
-    """Slide a classifier over a larger picture: fully connected against convolution, heat map and cost."""
+    """Slide a classifier: each crop on its own against one pass, and what they cost. Fields: padding, size, view, picture, window."""
     return _LABS["slide_classifier"](**state)
 
 

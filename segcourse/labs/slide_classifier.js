@@ -429,27 +429,28 @@ export default {
       },
 
       layout(width) {
-        const narrow = width < 560,
+        const narrow = width < 640, // two numbers would not fit beside the map
           top = 26,
           cells = wide + 2 * FRAME;
         if (narrow) {
-          const side = Math.min(width - 2, 340),
-            cell = Math.floor(Math.min(12, (width * 0.46) / cells)),
+          const across = Math.min(width, 420),
+            side = Math.min(across - 2, 340),
+            cell = Math.floor(Math.min(12, (across * 0.46) / cells)),
             second = top + side + 58,
-            m = Math.floor(width - cells * cell - 26),
-            mapSide = Math.min(m, cells * cell + 20);
-          const numbers = second + Math.max(cells * cell, mapSide) + 42;
+            mapSide = Math.min(Math.floor(across - cells * cell - 26), cells * cell + 20),
+            right = across - mapSide - 1,
+            numbers = second + Math.max(cells * cell, mapSide) + 50;
           return {
             narrow,
             picture: { x: 1, y: top, side },
             note: { x: 1, y: top + side + 16 },
             crop: { x: 1, y: second, cell },
-            map: { x: width - mapSide - 1, y: second, side: mapSide },
-            scale: { x: width - mapSide - 1, y: second + mapSide + 8, width: mapSide },
-            first: { x: 1, y: numbers + 8, w: 104, h: 44 },
-            last: { x: width - 106, y: numbers + 8, w: 104, h: 44 },
-            costs: { x: 1, y: numbers + 80, width: width - 2 },
-            height: numbers + 80 + 104,
+            map: { x: right, y: second, side: mapSide },
+            scale: { x: right, y: second + mapSide + 8, width: mapSide },
+            first: { x: 1, y: numbers, w: 104, h: 44 },
+            last: { x: across - 106, y: numbers, w: 104, h: 44 },
+            costs: { x: 1, y: numbers + 72, width: width - 2 },
+            height: numbers + 72 + 104,
           };
         }
         const side = Math.floor(Math.min(344, width * 0.48)),
@@ -489,6 +490,8 @@ export default {
         // The picture with its window.
         const p = place.picture;
         pixel = p.side / state.size;
+        // Who tabs to the picture finds its field in the middle of the window, and moves nothing by arriving there.
+        if (middle(photo.at[0]) !== row || middle(photo.at[1]) !== col) photo.at = [row * stride + wide / 2, col * stride + wide / 2];
         photo.show({
           x: p.x,
           y: p.y,
@@ -537,7 +540,8 @@ export default {
           height: across,
           words: t("windowAt", { row: row + 1, column: col + 1, n }),
         });
-        pen.text(t(place.narrow ? "strideShort" : "stride", { s: stride }), place.note.x, place.note.y, { role: "muted" });
+        const note = t("stride", { s: stride });
+        pen.text(pen.measure(note) <= p.side + 2 ? note : t("strideShort", { s: stride }), place.note.x, place.note.y, { role: "muted" });
 
         // The way of the crop.
         const cropSide = (wide + 2 * FRAME) * place.crop.cell;

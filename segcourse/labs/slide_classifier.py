@@ -160,11 +160,12 @@ class SlideClassifierLab(Lab):
         if size % STEP:
             below = size // STEP * STEP
             raise LabValueError(say(en=f"size must be a multiple of {STEP}, got {size}: write size={below} or size={below + STEP}",
-                                    ko=f"size는 {STEP}의 배수여야 하는데 {size}이에요. size={below}나 size={below + STEP}처럼 써 주세요."))
+                                    ko=f"size는 {STEP}의 배수여야 하는데 {josa(size, '이에요/예요')}. "
+                                       f"size={below}, size={below + STEP}처럼 써 주세요."))
         if window is None or max(window) > most:
             given = "none" if window is None else f"{window[0]},{window[1]}"
             raise LabValueError(say(en=f"window must be a row and a column from 0 to {most}, got '{given}': write for example window=6,2",
-                                    ko=f"window는 0에서 {most}까지의 행과 열이어야 하는데 '{given}'이에요. window=6,2처럼 써 주세요."))
+                                    ko=f"window는 0에서 {most}까지의 행과 열이어야 하는데 {josa(given, '이에요/예요')}. window=6,2처럼 써 주세요."))
         return state
 
     def settings(self):

@@ -28,7 +28,9 @@ def drag(page, dx, dy, steps=8):
     page.run("settled()")
 
 
-@pytest.mark.parametrize("state", ["", "padding=same", "padding=same picture=drawing size=48 window=8,8", "size=12", "size=16 padding=same"])
+@pytest.mark.parametrize(
+    "state", ["", "padding=same", "padding=same picture=drawing size=48 window=8,8", "size=12", "size=16 padding=same"]
+)
 def test_map_and_crop_on_the_screen_are_those_of_the_operations(open_lab, state):
     page = opened(open_lab, state, width=800 if state else 360)
     now = page.state
@@ -76,9 +78,14 @@ def test_the_arrow_keys_move_the_window_and_say_where_it_stands(open_lab):
     assert page.run("document.activeElement.getAttribute('aria-label')").startswith("window, row 3 of 15, column 5 of 15")
     page.press("Shift+ArrowUp", "ArrowLeft")
     assert page.state["window"] == (0, 3)
-    # The map has the same place, and its keys move the window, too.
-    page.run("document.querySelector('[data-grid=map]').focus()")
+    # Map and picture have the same place: to arrive there moves nothing, and their keys move the window, too.
+    for name in ("picture", "crop", "map"):
+        page.run("(name) => document.querySelector(`[data-grid=${name}]`).focus()", name)
+        assert page.state["window"] == (0, 3)
+    page.run("document.querySelector('[data-grid=picture]').focus()")
+    page.press("ArrowLeft", "ArrowLeft", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowUp")
     assert page.state["window"] == (0, 3)
+    page.run("document.querySelector('[data-grid=map]').focus()")
     page.press("ArrowDown", "End")
     assert page.state["window"] == (1, 14)
     assert page.run("document.activeElement.getAttribute('aria-label')") == "map 15×15, one pass, row 2, column 15"
@@ -179,19 +186,21 @@ def test_a_move_costs_less_than_a_frame(open_lab, state, how, record_property):
     saved = page.value
     if how == "drag":  # along a spiral over the whole picture, a place or more at every move
         path = """(() => { const [x, y] = place('window'), s = part('picture').shown; return (i) =>
-            i ? [s.x + 16 + s.width * (0.5 + 0.4 * Math.sin(i * 0.7)), s.y + 16 + s.height * (0.5 + 0.4 * Math.cos(i * 0.31))] : [x, y]; })()"""
+            i ? [s.x + 16 + s.width * (0.5 + 0.4 * Math.sin(i * 0.7)), s.y + 16 + s.height * (0.5 + 0.4 * Math.cos(i * 0.31))]
+              : [x, y]; })()"""
         took = page.time_moves(path, pressed=True)
     elif how == "map":
         path = "(i) => { const s = part('map').shown; return place('map', Math.floor(i / 7) % s.rows, (i * 3) % s.cols); }"
         took = page.time_moves(path, pressed=True)
     else:  # the slider of the size run up and down: every step another picture, computed anew in the first round
-        took = page.run("""(async () => { const input = document.querySelector('[data-field=size]'); lab().measureLayout = true; lab().timings.length = 0;
-            lab().pressed = true;
+        took = page.run("""(async () => { const input = document.querySelector('[data-field=size]');
+            lab().measureLayout = true; lab().timings.length = 0; lab().pressed = true;
             for (let i = 0; i < 200; i += 1) { const k = i % 18; input.value = 12 + 4 * (k < 9 ? k : 18 - k);
               input.dispatchEvent(new Event('input', { bubbles: true }));
               if (lab().frame) { cancelAnimationFrame(lab().frame); lab().frame = 0; lab().draw(); } }
             await settled(); const all = lab().timings.map((f) => f.total).sort((a, b) => a - b);
-            return { frames: all.length, median: all[all.length >> 1], p95: all[Math.floor(all.length * 0.95)], worst: all[all.length - 1] }; })()""")
+            return { frames: all.length, median: all[all.length >> 1], p95: all[Math.floor(all.length * 0.95)],
+                     worst: all[all.length - 1] }; })()""")
     record_property("milliseconds", took)
     print(f"\n{page.lab.module} {state or 'default'}, {how}: {took}")
     assert took["frames"] >= 150
@@ -223,6 +232,7 @@ def test_no_number_is_smaller_than_14_px(open_lab):
         for state in ("", COMPARED, "size=16 view=difference padding=same"):
             page = opened(open_lab, state, width=width)
             sizes = page.run("""(() => { const seen = new Set(), ctx = lab().stages[0].ctx, write = ctx.fillText;
-                ctx.fillText = function (...what) { seen.add(parseFloat(this.font.match(/([\\d.]+)px/)[1])); return write.apply(this, what); };
+                ctx.fillText = function (...what) {
+                  seen.add(parseFloat(this.font.match(/([\\d.]+)px/)[1])); return write.apply(this, what); };
                 lab().draw(); ctx.fillText = write; return [...seen]; })()""")
             assert min(sizes) >= 14
