@@ -24,8 +24,8 @@ def create(name, num_classes, *, width=1.0, in_channels=3, **options):
     """
     if name not in _BUILDERS:
         near = difflib.get_close_matches(str(name), _BUILDERS, n=1, cutoff=0.3)
-        hint_en, hint_ko = (f"; did you mean {near[0]!r}?", f" 혹시 {near[0]!r}인가요?") if near else ("", "")
-        raise ValueError(say(en=f"no model is called {name!r}{hint_en} There are {', '.join(_BUILDERS)}",
+        hint_en, hint_ko = (f"; did you mean {near[0]!r}?", f" 혹시 {near[0]!r}인가요?") if near else (":", "")
+        raise ValueError(say(en=f"no model is called {name!r}{hint_en} choose among {', '.join(_BUILDERS)}",
                              ko=f"{name!r}라는 모델은 없어요.{hint_ko} {', '.join(_BUILDERS)} 중에서 골라 주세요."))
     if not (isinstance(num_classes, int) and num_classes >= 1):
         raise ValueError(say(en=f"num_classes must be a whole number from 1 on, got {num_classes!r}", ko=f"num_classes는 1 이상의 정수여야 하는데 {num_classes!r}이에요. 고쳐 주세요."))
@@ -39,4 +39,4 @@ def create(name, num_classes, *, width=1.0, in_channels=3, **options):
         if "unexpected keyword argument" not in str(error):
             raise
         option = str(error).split("'")[-2]
-        raise ValueError(say(en=f"{name} has no option {option!r}", ko=f"{name}에는 {option!r} 옵션이 없어요. 이름을 확인해 주세요.")) from error
+        raise ValueError(say(en=f"{name} has no option {option!r}: leave it out or check its name", ko=f"{name}에는 {option!r} 옵션이 없어요. 이름을 확인해 주세요.")) from error
