@@ -1,6 +1,6 @@
 """The lab of the sliding classifier: a window asked crop by crop, and the whole picture in one pass with the same weights.
 
-Chapter 01, claims 1.4 and 1.5 (FCN, section 3.1).
+Chapter 01, claim 1.4 (FCN, section 3.1).
 """
 
 from functools import cache
