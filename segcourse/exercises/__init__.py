@@ -1,4 +1,6 @@
-"""The exercises of the course: `exercises.fcn.stamp_and_add.question()`, and the lecture notes' claims. One module per chapter, loaded when used."""
+"""The exercises of the course: `exercises.fcn.stamp_and_add.question()`, and the lecture notes' claims. One module per chapter, loaded when
+used.
+"""
 
 import difflib
 import importlib
@@ -21,7 +23,9 @@ def _exercises(chapter: str) -> list:
 
 
 def all(chapter: str | None = None) -> list:
-    """The exercises of `chapter` ("fcn") in their order; without a chapter those of the whole course. Raises KeyError for an unknown chapter."""
+    """The exercises of `chapter` ("fcn") in their order; without a chapter those of the whole course. Raises KeyError for an unknown
+    chapter.
+    """
     if chapter is not None and chapter not in CHAPTERS:
         near = _nearest(str(chapter), list(CHAPTERS))
         raise KeyError(say(en=f"no chapter of exercises is called {chapter!r}; did you mean {near!r}?",

@@ -1,11 +1,11 @@
 """How an exercise works: question, check, hint, solution, and a stub that is the solution with holes.
 
-The solution is a plain function; the decorator `exercise` turns it into an `Exercise`. A statement marked ``# hole`` is what a learner has to write:
-in the stub an assignment keeps its left side (``out = ...``), anything else becomes ``...``. Comments for the learner stand in both languages,
-``# en: ... | ko: ...``.
+The solution is a plain function; the decorator `exercise` turns it into an `Exercise`. A statement marked ``# hole`` is what a learner has
+to write: in the stub an assignment keeps its left side (``out = ...``), anything else becomes ``...``. Comments for the learner stand in
+both languages, ``# en: ... | ko: ...``.
 
-A checker draws random inputs, asks the learner's function and compares its answer with two truths: the package's own operation and torch's. A mistake is
-told by what it gives: the wrong way is computed too, and where it explains every wrong answer, its hint is the one that helps.
+A checker draws random inputs, asks the learner's function and compares its answer with two truths: the package's own operation and torch's.
+A mistake is told by what it gives: the wrong way is computed too, and where it explains every wrong answer, its hint is the one that helps.
 """
 
 import ast
@@ -68,9 +68,9 @@ class Mistake:
 class Checker:
     """How answers are judged.
 
-    draw: generator -> the inputs, small ones first; truths: functions of the inputs, the package's operation and torch's; describe: inputs -> one line;
-    read: (what the learner's function gave, inputs) -> float64 tensor, raises `Unfit`; tolerance: the largest difference that still counts as equal;
-    against: what the answers are compared with, as the verdict names it; picture: Case -> Figure.
+    draw: generator -> the inputs, small ones first; truths: functions of the inputs, the package's operation and torch's; describe: inputs
+    -> one line; read: (what the learner's function gave, inputs) -> float64 tensor, raises `Unfit`; tolerance: the largest difference that
+    still counts as equal; against: what the answers are compared with, as the verdict names it; picture: Case -> Figure.
     """
 
     draw: Callable[[torch.Generator], Iterable[tuple]]
@@ -106,7 +106,8 @@ def gives(*ways: Callable, tolerance: float = 1e-6) -> Callable[[list[Case]], bo
     def same(way, case) -> bool:
         try:
             wrong = numbers(way(*copy.deepcopy(case.inputs)))
-            return case.value is not None and wrong.shape == case.value.shape and torch.allclose(wrong, case.value, 0.0, tolerance, equal_nan=True)
+            fits = case.value is not None and wrong.shape == case.value.shape
+            return fits and torch.allclose(wrong, case.value, 0.0, tolerance, equal_nan=True)
         except (ArithmeticError, IndexError, RuntimeError, ValueError, Unfit):      # this wrong way has no answer for this input
             return False
 
@@ -131,8 +132,8 @@ def _display(text: str) -> None:
 
 
 class Verdict:
-    """What `check` says: `status` ("correct", "wrong", "not attempted" or "not checkable"), the text, the kind of `mistake` where it can be told
-    (else None), and a `picture` where one helps (a Figure, else None)."""
+    """What `check` says: `status` ("correct", "wrong", "not attempted" or "not checkable"), the text, the kind of `mistake` where it can be
+    told (else None), and a `picture` where one helps (a Figure, else None)."""
 
     def __init__(self, status: str, text: str, *, mistake: str | None = None, picture=None):
         self.status, self.text, self.mistake, self.picture = status, text, mistake, picture
@@ -244,10 +245,12 @@ def _attempted(raw) -> bool:
 
 
 class Exercise:
-    """One exercise. `question()` shows the task, `check(answer)` judges a function, `hint()` gives the next hint, `solution()` shows the code."""
+    """One exercise. `question()` shows the task, `check(answer)` judges a function, `hint()` gives the next hint, `solution()` shows the
+    code.
+    """
 
-    def __init__(self, function: Callable, *, title: Both, minutes: int | tuple[int, int], difficulty: int, task: Both, hints: tuple[Both, ...],
-                 checker: Checker | None, imports: str, discussion: Both | None):
+    def __init__(self, function: Callable, *, title: Both, minutes: int | tuple[int, int], difficulty: int, task: Both,
+                 hints: tuple[Both, ...], checker: Checker | None, imports: str, discussion: Both | None):
         self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         self.difficulty, self.answer = difficulty, function
         self.__doc__ = function.__doc__
@@ -286,7 +289,8 @@ class Exercise:
 
     def question_text(self) -> str:
         """The question as markdown."""
-        head = say(en=f"{self.minutes} minutes · difficulty {self.difficulty} of {HARDEST}", ko=f"{self.minutes}분 · 난이도 {HARDEST}단계 중 {self.difficulty}")
+        head = say(en=f"{self.minutes} minutes · difficulty {self.difficulty} of {HARDEST}", ko=f"{self.minutes}분 · 난이도 {HARDEST}단계 중 "
+                                                                                                f"{self.difficulty}")
         if self.open:
             head += say(en=" · open: nothing is checked", ko=" · 열린 문제라 채점하지 않아요")
         return f"**{self.title}** · {head}\n\n{str(self._task).strip()}"
@@ -333,7 +337,8 @@ class Exercise:
             with torch.random.fork_rng(devices=[]):
                 verdict = self._judge(answer)
         except Exception as error:      # what a learner's object may do when it is looked at, nobody foresees
-            verdict = Verdict(NOT_CHECKABLE, say(en=f"Your answer cannot be looked at ({_one_line(error)}). Give back plain tensors or numbers.",
+            verdict = Verdict(NOT_CHECKABLE, say(en=f"Your answer cannot be looked at ({_one_line(error)}). Give back plain tensors or "
+                                                    f"numbers.",
                                                  ko=f"답을 들여다볼 수 없었어요({_one_line(error)}). 평범한 텐서나 숫자를 돌려주세요."))
         if verdict.mistake != self._mistake:
             self._given = [key for key in self._given if key not in self.mistakes]
@@ -346,13 +351,15 @@ class Exercise:
 
     def _judge(self, answer) -> Verdict:
         if self.open:
-            return Verdict(NOT_CHECKABLE, say(en=f"This exercise is open: no checker can judge it. exercises.{self.name}.solution() discusses what we found.",
+            return Verdict(NOT_CHECKABLE, say(en=f"This exercise is open: no checker can judge it. exercises.{self.name}.solution() "
+                                                 f"discusses what we found.",
                                               ko=f"열린 문제라서 채점하지 않아요. exercises.{self.name}.solution()에 저희가 찾은 것을 적어 두었어요."))
         if answer is None or answer is Ellipsis:
             return self._not_attempted()
         if not callable(answer):
             short = self.name.partition(".")[2]
-            return Verdict(NOT_CHECKABLE, say(en=f"Pass the function itself: check({short}), not what it gives and not {type(answer).__name__}.",
+            return Verdict(NOT_CHECKABLE, say(en=f"Pass the function itself: check({short}), not what it gives and not "
+                                                 f"{type(answer).__name__}.",
                                               ko=f"함수 자체를 넣어 주세요. 계산한 값({type(answer).__name__}) 말고 check({short})처럼 써 주세요."))
         generator = torch.Generator().manual_seed(SEED)
         inputs_of_all = list(self._checker.draw(generator))
@@ -385,7 +392,9 @@ class Exercise:
         return self._explain(wrong, *first, len(inputs_of_all))
 
     def _compare(self, raw, inputs) -> tuple[Case | None, str | None]:
-        """The case where the answer is not right, with the complaint about its type or shape, if that is what is wrong; (None, None) where it is right."""
+        """The case where the answer is not right, with the complaint about its type or shape, if that is what is wrong; (None, None) where
+        it is right.
+        """
         truths = [numbers(truth(*copy.deepcopy(inputs))) for truth in self._checker.truths]
         try:
             value = self._checker.read(raw, inputs)
@@ -408,7 +417,8 @@ class Exercise:
             with contextlib.suppress(Exception):        # the words say it all; a picture that cannot be drawn is left out
                 picture = self._checker.picture(case)
         head = say(en=f"Not right yet: input {number} of {count} gives something else.", ko=f"아직 아니에요. 입력 {count}개 중 {number}번째에서 값이 달라요.")
-        return self._verdict(WRONG, head, case.inputs, _beside(case.truth, case.value, self._checker.tolerance), mistake=kind, picture=picture)
+        beside = _beside(case.truth, case.value, self._checker.tolerance)
+        return self._verdict(WRONG, head, case.inputs, beside, mistake=kind, picture=picture)
 
     def _verdict(self, status, head, inputs, lines=(), *, mistake=None, picture=None) -> Verdict:
         told = [say(en="input: ", ko="입력: ") + self._checker.describe(inputs), *lines]
@@ -417,7 +427,8 @@ class Exercise:
             told.append(say(en=f"{call} has a hint for this mistake.", ko=f"{call}에 이 실수에 맞는 힌트가 있어요."))
         elif status == WRONG:
             told.append(say(en=f"{call} has a hint.", ko=f"{call}에서 힌트를 볼 수 있어요."))
-        return Verdict(status, "\n".join([head, *(f"  {line}" for part in told for line in part.splitlines())]), mistake=mistake, picture=picture)
+        text = "\n".join([head, *(f"  {line}" for part in told for line in part.splitlines())])
+        return Verdict(status, text, mistake=mistake, picture=picture)
 
     def _stopped(self, error, answer, inputs) -> Verdict:
         place = _place(error, answer)
@@ -427,23 +438,25 @@ class Exercise:
                                                 ko=f"채점할 수 없어요. 함수가 도중에 멈췄어요{line_ko}. {said}"), inputs)
 
     def _not_attempted(self) -> Verdict:
-        return Verdict(NOT_ATTEMPTED, say(en="Not attempted yet: there is still a `...` in it, or it returns nothing. Fill the holes and run both cells again.",
+        return Verdict(NOT_ATTEMPTED, say(en="Not attempted yet: there is still a `...` in it, or it returns nothing. Fill the holes and "
+                                             "run both cells again.",
                                           ko="아직 풀지 않았어요. `...`이 남아 있거나 돌려주는 값이 없어요. 빈칸을 채우고 두 셀을 다시 실행해 주세요."))
 
 
 def _shapes(truth: torch.Tensor, value: torch.Tensor) -> str:
     if truth.ndim == 0:
-        return say(en=f"One number was expected, and yours has the shape {tuple(value.shape)}.", ko=f"숫자 하나가 나와야 하는데 {tuple(value.shape)} 모양이 나왔어요.")
+        return say(en=f"One number was expected, and yours has the shape {tuple(value.shape)}.", ko=f"숫자 하나가 나와야 하는데 {tuple(value.shape)} "
+                                                                                                    f"모양이 나왔어요.")
     return say(en=f"The shape {tuple(truth.shape)} was expected, and yours is {tuple(value.shape)}.",
                ko=f"모양이 {josa(tuple(truth.shape), '이어야/여야')} 하는데 {josa(tuple(value.shape), '이에요/예요')}.")
 
 
-def exercise(*, title: Both, minutes: int | tuple[int, int], difficulty: int, task: Both, hints: tuple[Both, ...] = (), checker: Checker | None = None,
-             imports: str = "", discussion: Both | None = None) -> Callable[[Callable], Exercise]:
+def exercise(*, title: Both, minutes: int | tuple[int, int], difficulty: int, task: Both, hints: tuple[Both, ...] = (),
+             checker: Checker | None = None, imports: str = "", discussion: Both | None = None) -> Callable[[Callable], Exercise]:
     """Decorator: the solution below it becomes an `Exercise` of that name.
 
-    minutes: one number or (from, to); difficulty: 1 to 4; task, hints and discussion are markdown; imports: lines that stub and solution begin with.
-    Without a checker the exercise is open.
+    minutes: one number or (from, to); difficulty: 1 to 4; task, hints and discussion are markdown; imports: lines that stub and solution
+    begin with. Without a checker the exercise is open.
     """
     return lambda function: Exercise(function, title=title, minutes=minutes, difficulty=difficulty, task=task, hints=hints, checker=checker,
                                      imports=imports, discussion=discussion)

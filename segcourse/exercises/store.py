@@ -1,9 +1,9 @@
 """What a reader has done, in one small file under their home: ~/.segcourse/progress.json, or in the folder that SEGCOURSE_HOME names.
 
-Several notebooks may write at once. Each one keeps what it has to add and, under a lock, reads the file, adds, and replaces the file in one step.
-The lock is a file that only one process can create, which every system offers; a lock that nobody has touched for `STALE` seconds was left behind
-and is taken away. A damaged file is kept aside; where nothing can be written, progress lives as long as the notebook. A notebook that is being
-built (SEGCOURSE_BUILD=1) neither reads nor writes.
+Several notebooks may write at once. Each one keeps what it has to add and, under a lock, reads the file, adds, and replaces the file in one
+step. The lock is a file that only one process can create, which every system offers; a lock that nobody has touched for `STALE` seconds was
+left behind and is taken away. A damaged file is kept aside; where nothing can be written, progress lives as long as the notebook. A
+notebook that is being built (SEGCOURSE_BUILD=1) neither reads nor writes.
 """
 
 import contextlib
@@ -24,7 +24,9 @@ _EMPTY = {"tries": 0, "solved": False, "hints": [], "solution_seen": False}
 
 
 def merged(one: dict, other: dict) -> dict:
-    """Two records of one exercise as one: tries add up, hints are a set, what is solved or seen stays so; fields of a later course are kept."""
+    """Two records of one exercise as one: tries add up, hints are a set, what is solved or seen stays so; fields of a later course are
+    kept.
+    """
     together = {**_EMPTY, **one, **{name: value for name, value in other.items() if name not in _EMPTY}}
     together["tries"] += other.get("tries", 0)
     together["hints"] = sorted({*together["hints"], *other.get("hints", ())})
@@ -62,7 +64,8 @@ class Store:
         self._unsaved: dict[str, dict] = {}
         self._said = False
 
-    def add(self, name: str, *, tries: int = 0, solved: bool = False, hints: list[str] | tuple[str, ...] = (), solution_seen: bool = False) -> None:
+    def add(self, name: str, *, tries: int = 0, solved: bool = False, hints: list[str] | tuple[str, ...] = (),
+            solution_seen: bool = False) -> None:
         """Add to the record of the exercise `name` and save. Never raises: what cannot be saved is kept, and said once."""
         new = {"tries": tries, "solved": solved, "hints": list(hints), "solution_seen": solution_seen}
         self._unsaved[name] = merged(self._unsaved.get(name, {}), new)
@@ -90,7 +93,8 @@ class Store:
             folder = str(self.path.parent) if self.path else "~/.segcourse"
             with contextlib.suppress(RuntimeError):
                 folder = folder.replace(str(Path.home()), "~", 1)
-            print(say(en=f"Progress cannot be saved in {folder}: it lasts as long as this notebook. Set SEGCOURSE_HOME to a folder that can be written to.",
+            print(say(en=f"Progress cannot be saved in {folder}: it lasts as long as this notebook. Set SEGCOURSE_HOME to a folder that "
+                         f"can be written to.",
                       ko=f"{folder}에 진도를 저장할 수 없어요. 이 노트북을 끄면 사라져요. 쓸 수 있는 폴더를 SEGCOURSE_HOME에 적어 주세요."))
 
     def _load(self) -> dict:
@@ -152,8 +156,8 @@ def _holder(lock: Path) -> str | None:
 def _lock(path: Path) -> Iterator:
     """Hold the lock beside `path`; gives a function that tells whether it is still ours. Raises TimeoutError or another OSError.
 
-    Whether a lock was left behind is judged by watching it on this computer's own clock, since a network drive's may be wrong. Whoever was only
-    slow, and lost the lock so, notices before replacing the file.
+    Whether a lock was left behind is judged by watching it on this computer's own clock, since a network drive's may be wrong. Whoever was
+    only slow, and lost the lock so, notices before replacing the file.
     """
     lock, token = path.with_name(path.name + ".lock"), f"{os.getpid()} {uuid.uuid4().hex}"
     started = watched_since = time.monotonic()
@@ -207,7 +211,8 @@ def current() -> Store:
 
 
 def progress(chapter: str | None = None):
-    """A table of the exercises of `chapter` ("fcn"), or of all: minutes, how far the reader is, hints used, solution seen. Shows as HTML and text.
+    """A table of the exercises of `chapter` ("fcn"), or of all: minutes, how far the reader is, hints used, solution seen. Shows as HTML
+    and text.
 
     Raises KeyError for an unknown chapter.
     """
@@ -217,9 +222,11 @@ def progress(chapter: str | None = None):
     for exercise in exercises.all(chapter):
         record = {**_EMPTY, **records.get(exercise.name, {})}
         seen = say(en="seen", ko="봤어요") if record["solution_seen"] else "–"
-        rows.append([exercise.name, exercise.title, exercise.minutes, _state(record, exercise.open), str(len(record["hints"]) or "–"), seen])
-    return figures.table(rows, [say(en="exercise", ko="연습 문제"), say(en="title", ko="제목"), say(en="minutes", ko="시간(분)"), say(en="state", ko="상태"),
-                                say(en="hints used", ko="본 힌트"), say(en="solution", ko="풀이")])
+        hints = str(len(record["hints"]) or "–")
+        rows.append([exercise.name, exercise.title, exercise.minutes, _state(record, exercise.open), hints, seen])
+    headers = [say(en="exercise", ko="연습 문제"), say(en="title", ko="제목"), say(en="minutes", ko="시간(분)"), say(en="state", ko="상태"),
+               say(en="hints used", ko="본 힌트"), say(en="solution", ko="풀이")]
+    return figures.table(rows, headers)
 
 
 def _state(record: dict, is_open: bool) -> str:

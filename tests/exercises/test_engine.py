@@ -66,7 +66,8 @@ def test_the_stub_is_the_solution_with_holes():
     with pytest.raises(ValueError, match="'fr'"):
         half.stub("fr")
     with language.reading("ko"):
-        assert half.solution_text().startswith("```python\nimport math\n\n\ndef half(x, size):\n    # 칸마다 숫자 하나\n    out = torch.zeros_like(x)  # 종이\n")
+        assert half.solution_text().startswith("```python\nimport math\n\n\ndef half(x, size):\n    # 칸마다 숫자 하나\n    out = "
+                                               "torch.zeros_like(x)  # 종이\n")
     assert "hole" not in half.solution_text() and '"""' not in half.solution_text()
 
 

@@ -1,4 +1,6 @@
-"""Chapter 01's exercises: every solution passes its checker, plausible wrong answers are refused with the right hint, stubs are not attempts."""
+"""Chapter 01's exercises: every solution passes its checker, plausible wrong answers are refused with the right hint, stubs are not
+attempts.
+"""
 
 import re
 from fractions import Fraction
@@ -58,7 +60,8 @@ def loops(press, *, size=None, step=None, last=None):
     def stamp(x, kernel, stride):
         rows, columns = kernel.shape
         move = stride if step is None else step
-        out = torch.zeros(size(x, kernel, stride)) if size else x.new_zeros((x.shape[0] - 1) * stride + rows, (x.shape[1] - 1) * stride + columns)
+        just_enough = (x.shape[0] - 1) * stride + rows, (x.shape[1] - 1) * stride + columns
+        out = torch.zeros(size(x, kernel, stride)) if size else x.new_zeros(just_enough)
         for y in range(x.shape[0]):
             for c in range(x.shape[1]):
                 for i in range(rows):
@@ -96,6 +99,11 @@ def multiples(x, kernel, stride):
 def tent(taps, centre, factor):
     line = (1 - (torch.arange(taps) - centre).abs() / factor).clamp(min=0)
     return line[:, None] * line
+
+
+def pyramid(factor):
+    line = 1 - (torch.arange(2 * factor) - factor + 0.5).abs() / factor
+    return torch.minimum(line[:, None], line)
 
 
 def copier(factor):
@@ -136,7 +144,8 @@ def half_the_difference(size, *, ceil):
             if kind == "up":
                 made = (made - 1) * stride + kernel - 2 * padding
             else:
-                made = int(F.max_pool2d(torch.zeros(1, 1, 1, made + 2 * padding), (1, kernel), stride=(1, stride), ceil_mode=ceil and stride > 1).shape[-1])
+                padded = torch.zeros(1, 1, 1, made + 2 * padding)
+                made = F.max_pool2d(padded, (1, kernel), stride=(1, stride), ceil_mode=ceil and stride > 1).shape[-1]
         return abs(made - size) // 2
     return offset
 
@@ -146,18 +155,21 @@ ANSWERS = {
     "fcn.fc6_as_conv": {
         "an nn.Conv2d": (right_conv, "correct", None),
         "the package's function": (lambda linear, channels, kernel_size: ops.linear_to_conv(linear, kernel_size), "correct", None),
-        "channels last": (lambda linear, channels, kernel_size: (linear.weight.view(-1, *kernel_size, channels).permute(0, 3, 1, 2), linear.bias), "wrong", "order"),
-        "width before height": (lambda linear, channels, kernel_size:
-                                (linear.weight.view(-1, channels, kernel_size[1], kernel_size[0]).transpose(2, 3), linear.bias), "wrong", "order"),
-        "weight matrix transposed": (lambda linear, channels, kernel_size: (linear.weight.t().reshape(-1, channels, *kernel_size), linear.bias), "wrong", "order"),
+        "channels last": (lambda linear, channels, size:
+                          (linear.weight.view(-1, *size, channels).permute(0, 3, 1, 2), linear.bias), "wrong", "order"),
+        "width before height": (lambda linear, channels, size:
+                                (linear.weight.view(-1, channels, *size[::-1]).transpose(2, 3), linear.bias), "wrong", "order"),
+        "weight matrix transposed": (lambda linear, channels, size:
+                                     (linear.weight.t().reshape(-1, channels, *size), linear.bias), "wrong", "order"),
         "no bias": (lambda linear, channels, kernel_size: (linear.weight.view(-1, channels, *kernel_size), None), "wrong", "bias"),
         "nn.Conv2d without a bias": (lambda *inputs: conv_like(*inputs, bias=False), "wrong", "bias"),
         "nn.Conv2d with its own bias": (conv_like, "wrong", "bias"),
-        "a new convolution": (lambda linear, channels, kernel_size: nn.Conv2d(channels, linear.out_features, kernel_size), "wrong", "fresh"),
+        "a new convolution": (lambda linear, channels, size: nn.Conv2d(channels, linear.out_features, size), "wrong", "fresh"),
         "padding": (with_padding, "not checkable", "padding"),
-        "square kernel": (lambda linear, channels, kernel_size: (linear.weight.view(-1, channels, *kernel_size[::-1]), linear.bias), "not checkable", "order"),
+        "width and height swapped": (lambda linear, channels, size:
+                                     (linear.weight.view(-1, channels, *size[::-1]), linear.bias), "not checkable", "order"),
         "weight only": (lambda linear, channels, kernel_size: linear.weight.view(-1, channels, *kernel_size), "not checkable", None),
-        "first hole only": (lambda linear, channels, kernel_size: (linear.weight.view(-1, channels, *kernel_size), ...), "not attempted", None),
+        "first hole only": (lambda linear, channels, size: (linear.weight.view(-1, channels, *size), ...), "not attempted", None),
     },
     "fcn.stamp_and_add": {
         "loops": (loops(add), "correct", None),
@@ -169,10 +181,12 @@ ANSWERS = {
         "flipped": (loops(add_turned), "wrong", "flipped"),
         "paper of height * stride": (loops(add_inside, size=multiples), "not checkable", "size"),
         "paper that is too small": (loops(add, size=lambda x, kernel, stride: x.shape), "not checkable", None),
-        "a convolution": (lambda x, kernel, stride: F.conv2d(x[None, None], kernel[None, None], stride=stride, padding=kernel.shape)[0, 0], "not checkable", "size"),
-        "batch and channel left on": (lambda x, kernel, stride: F.conv_transpose2d(x[None, None], kernel[None, None], stride=stride), "not checkable", None),
+        "a convolution": (lambda x, kernel, stride: F.conv2d(x[None, None], kernel[None, None], stride=stride, padding=kernel.shape)[0, 0],
+                          "not checkable", "size"),
+        "batch and channel left on": (lambda x, kernel, stride: F.conv_transpose2d(x[None, None], kernel[None, None], stride=stride),
+                                      "not checkable", None),
         "float32": (lambda x, kernel, stride: loops(add)(x.float(), kernel.float(), stride), "correct", None),
-        "float32 paper": (loops(add, size=lambda x, kernel, stride: ops.conv_transpose2d(x[None, None], kernel[None, None], stride=stride).shape[2:]), "correct", None),
+        "float32 paper": (loops(add, size=lambda x, kernel, stride: loops(add)(x, kernel, stride).shape), "correct", None),
         "one too much": (lambda x, kernel, stride: loops(add)(x, kernel, stride) + 1e-6, "wrong", None),
     },
     "fcn.bilinear_weights": {
@@ -184,9 +198,9 @@ ANSWERS = {
         "sums to 1": (lambda factor: tent(2 * factor, factor - 0.5, factor) / tent(2 * factor, factor - 0.5, factor).sum(), "wrong", "sum"),
         "nearest": (copier, "wrong", "nearest"),
         "nearest, factor x factor": (lambda factor: torch.ones(factor, factor), "not checkable", "nearest"),
-        "pyramid": (lambda factor: torch.minimum(*torch.meshgrid(*[1 - (torch.arange(2 * factor) - factor + 0.5).abs() / factor] * 2, indexing="ij")), "wrong", "pyramid"),
+        "pyramid": (pyramid, "wrong", "pyramid"),
         "one line": (lambda factor: 1 - (torch.arange(2 * factor) - factor + 0.5).abs() / factor, "not checkable", "line"),
-        "right for even factors only": (lambda factor: tent(2 * factor, factor - 0.5 if factor % 2 == 0 else factor - 1, factor), "wrong", "centre"),
+        "right for even factors only": (lambda factor: tent(2 * factor, factor - (1 if factor % 2 else 0.5), factor), "wrong", "centre"),
         "four axes": (lambda factor: ops.bilinear_kernel(1, factor), "not checkable", None),
     },
     "fcn.crop_offset": {
@@ -253,8 +267,8 @@ def test_both_languages_say_the_same(name):
         assert len(re.findall(r"^\* ", text.en, re.M)) == len(re.findall(r"^\* ", text.ko, re.M))
 
 
-CROPS = {"fcn32s": {"upscore32": 19}, "fcn16s": {"score_pool4": 5, "upscore16": 27}, "fcn8s": {"score_pool4": 5, "score_pool3": 9, "upscore8": 31},
-         "fcn_alexnet": {"upscore32": 18}}
+CROPS = {"fcn32s": {"upscore32": 19}, "fcn16s": {"score_pool4": 5, "upscore16": 27},
+         "fcn8s": {"score_pool4": 5, "score_pool3": 9, "upscore8": 31}, "fcn_alexnet": {"upscore32": 18}}
 
 
 @pytest.mark.parametrize("name", CROPS)
@@ -300,6 +314,23 @@ def test_the_discussions_numbers_are_those_that_the_solution_computes():
         found[stride] = tuple(round(100 * value, 1) for value in (scores.miou, scores.boundary_iou, scores.iou[pole].item()))
     for stride, numbers in exercises.fcn.ORACLE.items():
         assert found[stride] == pytest.approx(numbers, abs=0.11), f"{found}"
+
+
+@pytest.mark.slow
+def test_free_scores_pass_the_oracle():
+    free, test = exercises.fcn.FREE, training.experiments.get("01").data("test")
+    labels, stride = test.stack(range(free["pictures"]))[1].long(), free["stride"]
+    oracle = exercises.fcn.open_boundaries.answer(labels, stride, 11)
+    shares = F.avg_pool2d(F.one_hot(labels, 12)[..., :11].permute(0, 3, 1, 2).float(), stride)
+    scores = (shares + 1e-3).log().requires_grad_()
+    optimizer = torch.optim.Adam([scores], lr=0.2)
+    for _ in range(free["steps"]):
+        optimizer.zero_grad()
+        enlarged = F.interpolate(scores, scale_factor=stride, mode="bilinear", align_corners=False)
+        F.cross_entropy(enlarged, labels, ignore_index=11).backward()
+        optimizer.step()
+    tuned = training.Scores.from_labels(enlarged.argmax(1), labels, 11)
+    assert (100 * oracle.miou, 100 * tuned.miou) == pytest.approx((free["oracle"], free["tuned"]), abs=0.3)
 
 
 def test_the_chapters_order():

@@ -65,7 +65,8 @@ def test_the_table_shows_as_html_and_text():
 
 
 def test_what_is_done_is_never_undone():
-    assert store.merged({"solved": True, "tries": 2, "hints": ["1"], "of a later course": 5}, {"tries": 1, "hints": ["1", "bias"], "solved": False}) == {
+    before = {"solved": True, "tries": 2, "hints": ["1"], "of a later course": 5}
+    assert store.merged(before, {"tries": 1, "hints": ["1", "bias"], "solved": False}) == {
         "solved": True, "tries": 3, "hints": ["1", "bias"], "solution_seen": False, "of a later course": 5}
 
 
@@ -80,7 +81,8 @@ for number in range(int(sys.argv[2])):
 
 def writer(home, name, times):
     environment = {**os.environ, "SEGCOURSE_HOME": str(home), "PYTHONPATH": str(Path(segcourse.__file__).parents[1])}
-    return subprocess.Popen([sys.executable, "-c", WRITER, name, str(times)], env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+    return subprocess.Popen([sys.executable, "-c", WRITER, name, str(times)], env=environment, stdout=subprocess.PIPE, text=True,
+                            encoding="utf-8")
 
 
 def test_two_notebooks_at_once_lose_nothing(home):
@@ -149,7 +151,8 @@ def test_whoever_lost_the_lock_does_not_overwrite(home, monkeypatch):
     assert {name: record["tries"] for name, record in store.Store(home / "progress.json").read().items()} == {"fcn.other": 1, NAME: 1}
 
 
-DAMAGED = [b"", b"{", b"\xff\xfe\x00", b"[]", b"null", b"{}", b'{"exercises": []}', b'{"exercises": {"fcn.x": 3}}', b'{"exercises": {"fcn.x": {"tries": "2"}}}',
+DAMAGED = [b"", b"{", b"\xff\xfe\x00", b"[]", b"null", b"{}", b'{"exercises": []}', b'{"exercises": {"fcn.x": 3}}',
+           b'{"exercises": {"fcn.x": {"tries": "2"}}}',
            b'{"exercises": {"fcn.x": {"hints": [1]}}}', b"[" * 100_000]
 
 
