@@ -177,9 +177,17 @@ def _beside(truth: torch.Tensor, value: torch.Tensor, tolerance: float) -> list[
     return lines + [say(en=f"first difference at {at}: expected {right}, yours {given}", ko=f"처음 다른 자리 {at}: 기대한 값 {right}, 나온 값 {given}")]
 
 
+def _message(error: BaseException) -> str:
+    """What the error says; nothing where its own text fails, too."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def _one_line(error: BaseException) -> str:
     """The error's name and the first line of its message, without addresses in memory."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    first = next((line.strip() for line in _message(error).splitlines() if line.strip()), "")
     first = re.sub(r"\s+at 0x[0-9a-fA-F]+", "", first)
     name = type(error).__name__
     return f"{name}: {first[:200]}" if first else name
@@ -353,7 +361,7 @@ class Exercise:
         if self.open:
             return Verdict(NOT_CHECKABLE, say(en=f"This exercise is open: no checker can judge it. exercises.{self.name}.solution() "
                                                  f"discusses what we found.",
-                                              ko=f"열린 문제라서 채점하지 않아요. exercises.{self.name}.solution()에 저희가 찾은 것을 적어 두었어요."))
+                                              ko=f"열린 문제라서 채점하지 않아요. exercises.{self.name}.solution()에 저희가 얻은 결과를 적어 두었어요."))
         if answer is None or answer is Ellipsis:
             return self._not_attempted()
         if not callable(answer):
@@ -372,7 +380,7 @@ class Exercise:
             except (Exception, SystemExit) as error:
                 if wrong:
                     break
-                if "ellipsis" in str(error).lower():
+                if "ellipsis" in _message(error).lower():
                     return self._not_attempted()
                 return self._stopped(error, answer, inputs)
             if not _attempted(raw):

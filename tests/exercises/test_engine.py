@@ -104,6 +104,15 @@ class Impossible:
         raise RecursionError
 
 
+class Mute(ValueError):
+    def __str__(self):
+        raise Mute
+
+
+def mute(x, size):
+    raise Mute
+
+
 def recursive(x, size):
     return recursive(x, size)
 
@@ -138,6 +147,7 @@ ANSWERS = {
     "ragged": (lambda x, size: [[1], [1, 2]], "not checkable", "gives list"),
     "strange": (lambda x, size: x.as_subclass(Strange), "not checkable", ""),
     "impossible": (lambda x, size: Impossible(), "not checkable", "gives Impossible"),
+    "an error without words": (mute, "not checkable", "Mute"),
     "recursive": (recursive, "not checkable", "RecursionError"),
     "exit": (lambda x, size: exit(), "not checkable", "SystemExit"),
     "late nothing": (lambda x, size: x / 2 if size < 4 else None, "not checkable", "None"),
