@@ -221,7 +221,7 @@ def number(value: float, decimals: int | None = None) -> str:
     if value in (float("inf"), float("-inf")):
         text = "∞" if value > 0 else "-∞"
     elif abs(value - round(value)) < 1e-9 and abs(value) < 1e12:
-        text = f"{round(value):,}" if abs(value) >= 1e6 else str(round(value))
+        text = f"{round(value):,}" if abs(value) >= 1e4 else str(round(value))
     elif decimals is not None and abs(value) < 1e6:
         text = f"{value:.{decimals}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text

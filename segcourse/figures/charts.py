@@ -229,11 +229,10 @@ def _dress(ax, x_label: str, y_label: str, unit: str = "") -> None:
 
 
 def _smooth(values: np.ndarray, window: int) -> np.ndarray:
-    """Mean of about `window` values around each place, of fewer at the ends."""
+    """Mean of about `window` values around each place; at the ends of those there are, half as many: a mean of ever fewer would end in noise."""
     total = np.concatenate([[0.0], np.cumsum(values)])
     places = np.arange(len(values))
-    reach = np.minimum(np.minimum(places, len(values) - 1 - places), window // 2)
-    starts, ends = places - reach, places + reach + 1
+    starts, ends = np.maximum(places - window // 2, 0), np.minimum(places + window // 2 + 1, len(values))
     return (total[ends] - total[starts]) / (ends - starts)
 
 
@@ -254,10 +253,10 @@ def curve(losses: Sequence[float], *, scores: Sequence[tuple] = (), steps: int |
     ax = figure.panel(46, head + 26, wide, height - 26 - 46)
     x = np.arange(1, len(values) + 1)
     if len(values):
-        mean, last = _smooth(values, window), float(values[-window:].mean())
+        mean = _smooth(values, window)
         ax.plot(x, values, color=mix(PAPER, SERIES[0], 0.35), linewidth=0.8)
         ax.plot(x, mean, color=SERIES[0], linewidth=2.2)
-        ax.annotate(number(last), (x[-1], last), xytext=(6, 0), textcoords="offset points", va="center", color=SERIES[0], fontfamily=fonts.BOLD,
+        ax.annotate(number(mean[-1]), (x[-1], mean[-1]), xytext=(6, 0), textcoords="offset points", va="center", color=SERIES[0], fontfamily=fonts.BOLD,
                     annotation_clip=False)
         ax.set_ylim(0, max(float(np.quantile(values, 0.995)) * 1.06, 1e-9))
     ax.set_xlim(0, max(steps or 0, len(values), 1))
@@ -265,7 +264,7 @@ def curve(losses: Sequence[float], *, scores: Sequence[tuple] = (), steps: int |
     if beside:
         right = figure.panel(46 + wide + 92, head + 26, WIDTH - 46 - wide - 92 - 66, height - 26 - 46)
         at, miou = [step for step, _ in looks], [100 * value for _, value in looks]
-        right.plot(at, miou, color=SERIES[2], marker="o", markersize=5)
+        right.plot(at, miou, color=SERIES[2], marker="o", markersize=5, clip_on=False, zorder=5)
         right.annotate(f"{number(round(miou[-1], 1))} %", (at[-1], miou[-1]), xytext=(7, 0), textcoords="offset points", va="center", color=SERIES[2],
                        fontfamily=fonts.BOLD, annotation_clip=False)
         right.set_xlim(0, max(steps or 0, len(values), *at))

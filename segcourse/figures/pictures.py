@@ -15,6 +15,7 @@ from segcourse.language import say
 
 KINDS = ("photo", "labels", "grey", "heat", "signed")
 _GAP = 8
+_FRAME = (138, 147, 157)
 
 
 # -- what was given ----------------------------------------------------------------------------------------------------------------
@@ -125,26 +126,27 @@ def _errors(picture: np.ndarray, truth: np.ndarray, prediction: np.ndarray, pale
     return np.round(shown).astype(np.uint8)
 
 
-def _mapped(values: np.ndarray, kind: str) -> np.ndarray:
-    """A map of numbers -> uint8 (H, W, 3): grey from 0 to 1, viridis over its own range, or a diverging map centred on zero."""
+def _mapped(values: np.ndarray, kind: str, scale: tuple[float, float] | None = None) -> np.ndarray:
+    """A map of numbers -> uint8 (H, W, 3): grey from 0 to 1, viridis from `scale`'s lower to its upper end (the map's own by default), or a diverging
+    map centred on zero."""
     values = values.astype(float)
+    low, high = scale or (np.nanmin(values), np.nanmax(values))
     if kind == "grey":
         shares, colours = np.clip(values, 0, 1), matplotlib.colormaps["gray"]
     elif kind == "signed":
-        largest = np.nanmax(np.abs(values)) or 1.0
+        largest = max(abs(low), abs(high)) or 1.0
         shares, colours = 0.5 + 0.5 * values / largest, matplotlib.colormaps["PuOr_r"]
     else:
-        low, high = np.nanmin(values), np.nanmax(values)
         shares, colours = (values - low) / ((high - low) or 1.0), matplotlib.colormaps["viridis"]
     return np.round(255 * colours(shares)[..., :3]).astype(np.uint8)
 
 
-def _rendered(values, kind: str, width: int, height: int, palette: Palette) -> np.ndarray:
+def _rendered(values, kind: str, width: int, height: int, palette: Palette, scale: tuple[float, float] | None = None) -> np.ndarray:
     if kind == "photo":
         return _fit(check_photo(values), width, height)
     if kind == "labels":
         return _coloured(_nearest(check_labels(values, palette), width, height), palette)
-    shown = _mapped(check_map(values), kind)
+    shown = _mapped(check_map(values), kind, scale)
     return _nearest(shown, width, height)
 
 
@@ -157,12 +159,13 @@ def _shape(values) -> tuple[int, int]:
 # -- parts of a figure -------------------------------------------------------------------------------------------------------------
 
 def _show(figure: Figure, shown: np.ndarray, left: float, top: float):
-    """Put uint8 (h, w, 3) pixels into the figure, one for one."""
+    """Put uint8 (h, w, 3) pixels into the figure, one for one; the outermost become its frame (a line drawn there is cut off at the page's edge)."""
     height, width = shown.shape[:2]
+    framed = shown.copy()
+    framed[[0, -1]] = framed[:, [0, -1]] = _FRAME
     panel = figure.panel(left, top, width, height)
-    panel.imshow(shown, interpolation="nearest", aspect="auto")
+    panel.imshow(framed, interpolation="nearest", aspect="auto")
     panel.axis("off")
-    box(figure.sheet, left + 0.5, top + 0.5, width - 1, height - 1, facecolor="none", edgecolor="#8a939d", linewidth=fonts.PT)
     return panel
 
 
@@ -235,12 +238,12 @@ def _titles(titles, count: int) -> list[str]:
 
 @drawn
 def images(pictures: Sequence, *, titles: Sequence[str] | None = None, columns: int | None = None, title: str | None = None,
-           kinds: Sequence[str] | None = None, palette: Palette = CAMVID, legend: bool = True) -> Figure:
+           kinds: Sequence[str] | None = None, same_scale: bool = False, palette: Palette = CAMVID, legend: bool = True) -> Figure:
     """Pictures side by side, `columns` in a row (at most four by default), each under its title.
 
     pictures: (3, H, W) photos, integer (H, W) label maps, or (H, W) maps of numbers: grey from 0 to 1, diverging about zero where some are
-    negative, viridis otherwise; `kinds` names one of photo, labels, grey, heat, signed for each where that guess is wrong. Label maps are
-    explained by a legend of the classes present. Raises ValueError for an empty list, a wrong shape, or a label that is no class.
+    negative, viridis otherwise; `kinds` names one of photo, labels, grey, heat, signed for each where that guess is wrong. same_scale: the maps of
+    numbers share one range, so that one colour is one number in all of them. Label maps are explained by a legend of the classes present. Raises ValueError for an empty list, a wrong shape, or a label that is no class.
     """
     pictures = list(pictures)
     if not pictures:
@@ -251,6 +254,12 @@ def images(pictures: Sequence, *, titles: Sequence[str] | None = None, columns: 
         if kind not in KINDS:
             raise ValueError(say(en=f"a picture is shown as one of {', '.join(KINDS)}, not {kind!r}: correct kinds",
                                  ko=f"이미지를 보여 주는 방식은 {', '.join(KINDS)} 가운데 하나인데 {kind!r}이에요. kinds를 고쳐 주세요."))
+    maps = [check_map(picture).astype(float) for picture, kind in zip(pictures, kinds) if kind in ("grey", "heat", "signed")]
+    scale = None
+    if same_scale and maps:
+        scale = float(min(np.nanmin(part) for part in maps)), float(max(np.nanmax(part) for part in maps))
+        shared = "signed" if scale[0] < 0 else "heat" if "heat" in kinds or scale[1] > 1 + 1e-6 else "grey"
+        kinds = [kind if kind in ("photo", "labels") else shared for kind in kinds]
     across = max(1, columns or min(4, len(pictures)))
     width = min(420, (WIDTH - _GAP * (across - 1)) // across) if across > 1 else 480
     shapes = [_shape(picture) for picture in pictures]
@@ -269,7 +278,7 @@ def images(pictures: Sequence, *, titles: Sequence[str] | None = None, columns: 
             left = column * (width + _GAP)
             for k, line in enumerate(reversed(wrapped[i])):
                 figure.write(left, top + above - 10 - 20 * k, line)
-            _show(figure, _rendered(pictures[i], kinds[i], width, heights[i], palette), left, top + above)
+            _show(figure, _rendered(pictures[i], kinds[i], width, heights[i], palette, scale), left, top + above)
         top += above + max(heights[i] for i in row) + 10
     _legend(figure, present, palette, 0, top - 2, WIDTH)
     figure.classes, figure.exact = present, palette.colours
@@ -284,7 +293,7 @@ def _told(values, kind: str, name: str, palette: Palette, place: int | None) -> 
     if kind == "labels":
         body = say(en=f"label map ({size}) of {_shares(check_labels(values, palette), palette)}", ko=f"레이블 맵({size}), {_shares(check_labels(values, palette), palette)}")
     elif kind == "photo":
-        body = say(en=f"a colour picture of {size} pixels", ko=f"{size} 컬러 이미지")
+        body = say(en=f"a colour picture, {rows} pixels high and {columns} wide", ko=f"높이 {rows}픽셀, 너비 {columns}픽셀인 컬러 이미지")
     else:
         shown = check_map(values).astype(float)
         row, column = np.unravel_index(np.nanargmax(shown), shown.shape)
@@ -450,7 +459,8 @@ def heat_map(image, heat, *, title: str | None = None, label: str | None = None,
 def receptive_field(image, boxes: Sequence, *, heat=None, labels: Sequence[str] | None = None, title: str | None = None, width: int = 480) -> Figure:
     """Boxes (top, left, bottom, right), half-open and in pixels of the picture (3, H, W), drawn on it; beyond its edge the ground is grey.
 
-    heat: (H, W) influence of each pixel, as `ops.effective_receptive_field` gives it, laid over the picture. labels: a word for each box.
+    heat: (H, W) influence of each pixel, as `ops.effective_receptive_field` gives it, glows over the darkened picture (square root of the size, the largest
+    0.2 % alike). labels: a word for each box.
     """
     picture = check_photo(image)
     rows, columns = picture.shape[:2]
@@ -464,11 +474,11 @@ def receptive_field(image, boxes: Sequence, *, heat=None, labels: Sequence[str] 
     if heat is not None:
         values = check_map(heat).astype(float)
         _same_size(picture, values)
-        shares = values / (np.nanmax(np.abs(values)) or 1.0)
-        glow = 255 * matplotlib.colormaps["inferno"](np.clip(shares, 0, 1) ** 0.5)[..., :3]
-        grey = (picture @ np.array([0.299, 0.587, 0.114]))[..., None]
-        weight = 0.35 + 0.5 * np.clip(shares, 0, 1)[..., None] ** 0.5
-        shown = np.round((1 - weight) * grey + weight * glow).astype(np.uint8)
+        size = np.abs(np.nan_to_num(values))
+        largest = np.quantile(size[size > 0], 0.998) if size.any() else 1.0       # a gradient has a few pixels that would leave all others dark
+        glow = np.clip(size / largest, 0, 1)[..., None] ** 0.5
+        grey = 0.8 * (picture @ np.array([0.299, 0.587, 0.114]))[..., None]
+        shown = np.round((1 - 0.9 * glow) * grey + 0.9 * glow * 255 * matplotlib.colormaps["viridis"](glow[..., 0])[..., :3]).astype(np.uint8)
     top, left = min(0, *(f[0] for f in fields), 0), min(0, *(f[1] for f in fields), 0)
     bottom, right = max(rows, *(f[2] for f in fields), rows), max(columns, *(f[3] for f in fields), columns)
     rim = 0.02 * max(rows, columns) if (top, left, bottom, right) != (0, 0, rows, columns) else 0
