@@ -88,7 +88,7 @@ def read_photo(path: str | os.PathLike | Image.Image) -> tuple[Tensor, str]:
     more than 8 bits a channel.
     """
     picture = path if isinstance(path, Image.Image) else _open(Path(path))
-    name = "the photo" if isinstance(path, Image.Image) else Path(path).name
+    name = say(en="the photo", ko="사진") if isinstance(path, Image.Image) else Path(path).name
     picture = ImageOps.exif_transpose(picture)
     if picture.mode == "RGB":
         note = ""
@@ -99,8 +99,8 @@ def read_photo(path: str | os.PathLike | Image.Image) -> tuple[Tensor, str]:
         picture = Image.alpha_composite(white, picture).convert("RGB")
     elif picture.mode in ("L", "1", "P", "CMYK", "YCbCr", "HSV", "LAB"):
         grey = picture.mode in ("L", "1")
-        note = (say(en=f"{name} is greyscale: its one channel is used three times", ko=f"{name}은 흑백이라서 채널 1개를 세 번 썼어요.") if grey
-                else say(en=f"{name} is {_kind(picture.mode)}: converted to RGB", ko=f"{name}은 {_kind(picture.mode)} 이미지라서 RGB로 바꿨어요."))
+        note = (say(en=f"{name} is greyscale: its one channel is used three times", ko=f"{josa(name, '은/는')} 흑백이라서 채널 1개를 세 번 썼어요.") if grey
+                else say(en=f"{name} is {_kind(picture.mode)}: converted to RGB", ko=f"{josa(name, '은/는')} {_kind(picture.mode)} 이미지라서 RGB로 바꿨어요."))
         picture = picture.convert("RGB")
     else:
         raise ValueError(say(en=f"{name} has the mode {picture.mode!r}, and a photo needs 8 bits a channel: save it as an ordinary PNG or JPEG",
