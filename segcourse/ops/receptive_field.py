@@ -330,7 +330,7 @@ class _Follow(TorchDispatchMode):
                     return [low]
                 return [low, low + 1] if name == "upsample_bilinear2d" else [low - 1, low, low + 1, low + 2]
 
-            return _resized(axis, ratio, taps, regular=scales[n] is not None)
+            return _resized(axis, ratio, taps, regular=scales[n] is not None and not corners)
 
         return tuple(one(axis, n) for n, axis in enumerate(first))
 
