@@ -17,7 +17,8 @@ def check_images(images, in_channels):
         raise ValueError(say(en=f"a model takes images (N, {in_channels}, H, W), got {tuple(images.shape)}: add the batch axis with images[None]",
                              ko=f"모델에는 이미지 (N, {in_channels}, H, W)를 넣어야 하는데 {tuple(images.shape)}이에요. images[None]으로 배치 축을 더해 주세요."))
     if 0 in images.shape[2:]:
-        raise ValueError(say(en=f"the images {tuple(images.shape)} have no pixels: height and width must be at least 1, check how they were cut out",
+        raise ValueError(say(en=f"the images {tuple(images.shape)} have no pixels: height and width must be at least 1, check how they were "
+                                "cut out",
                              ko=f"이미지 {tuple(images.shape)}에 픽셀이 하나도 없어요. 높이와 너비는 1 이상이어야 해요. 잘라 낸 범위를 확인해 주세요."))
     if images.shape[1] != in_channels:
         raise ValueError(say(en=f"the model was made for {in_channels} channels, the images have {images.shape[1]}: convert them, or create the model with in_channels={images.shape[1]}",

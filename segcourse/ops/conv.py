@@ -24,20 +24,24 @@ def pair(value: int | tuple[int, int]) -> tuple[int, int]:
 def check_maps(x: torch.Tensor, weight: torch.Tensor) -> None:
     """Refuse what has not the four axes (N, C, H, W)."""
     if x.dim() != 4 or weight.dim() != 4:
-        raise ValueError(say(en=f"input and weight must have 4 axes (N, C, H, W), got {tuple(x.shape)} and {tuple(weight.shape)}: add an axis with x[None]",
+        raise ValueError(say(en=f"input and weight must have 4 axes (N, C, H, W), got {tuple(x.shape)} and {tuple(weight.shape)}: "
+                                "add an axis with x[None]",
                              ko=f"입력과 가중치는 축이 4개(N, C, H, W)여야 하는데 {tuple(x.shape)}, {tuple(weight.shape)}이에요. x[None]으로 축을 더해 주세요."))
 
 
 def check_channels(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, *, groups: int, inputs: int, outputs: int) -> None:
     """Refuse groups that do not divide, input channels or a bias that do not match the weights."""
     if groups < 1 or x.shape[1] % groups or weight.shape[0] % groups:
-        raise ValueError(say(en=f"groups={groups} must divide the {x.shape[1]} input channels and the first axis of the weight, {weight.shape[0]}",
+        raise ValueError(say(en=f"groups={groups} must divide the {x.shape[1]} input channels and the first axis of the weight, "
+                                f"{weight.shape[0]}: choose another",
                              ko=f"groups={groups}는 입력 채널 {x.shape[1]}개와 가중치의 첫 축 {weight.shape[0]}을 나누어야 해요. 고쳐 주세요."))
     if x.shape[1] != inputs:
-        raise ValueError(say(en=f"the weight {tuple(weight.shape)} with groups={groups} expects {inputs} input channels, the input has {x.shape[1]}: make them agree",
+        raise ValueError(say(en=f"the weight {tuple(weight.shape)} with groups={groups} expects {inputs} input channels, the input has "
+                                f"{x.shape[1]}: make them agree",
                              ko=f"groups={groups}인 가중치 {tuple(weight.shape)}에는 채널이 {inputs}개여야 하는데 입력은 {x.shape[1]}개예요. 맞춰 주세요."))
     if bias is not None and tuple(bias.shape) != (outputs,):
-        raise ValueError(say(en=f"the bias {tuple(bias.shape)} must have one number for each of the {outputs} output channels: give it the shape ({outputs},)",
+        raise ValueError(say(en=f"the bias {tuple(bias.shape)} must have one number for each of the {outputs} output channels: "
+                                f"give it the shape ({outputs},)",
                              ko=f"편향 {tuple(bias.shape)}에는 출력 채널 {outputs}개마다 수가 하나씩 있어야 해요. 모양을 ({outputs},)로 맞춰 주세요."))
 
 

@@ -1,4 +1,4 @@
-"""Bad picture files: a data set refuses them by name, value and remedy, in one line; a reader's own photo is converted, and that is said."""
+"""Bad picture files: a data set refuses them by name, value and remedy, in one line; a reader's photo is converted, and that is said."""
 
 import numpy as np
 import pytest
@@ -137,8 +137,9 @@ def camvid_with(folder, kind, value):
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 @pytest.mark.parametrize(("kind", "value", "told"), [
-    ("mode", "L", ["train_1.png", "convert('RGB')"]), ("mode", "RGBA", ["train_1.png", "RGBA", "convert('RGB')"]), ("cut", 60, ["trainannot", "train_1.png"]),
-    ("label", 12, ["trainannot", "train_1.png", "12", "11"]), ("size", (10, 6), ["train_1.png", "(48, 64)", "(6, 10)"]), ("empty", "trainannot", ["trainannot"]),
+    ("mode", "L", ["train_1.png", "convert('RGB')"]), ("mode", "RGBA", ["train_1.png", "RGBA", "convert('RGB')"]),
+    ("cut", 60, ["trainannot", "train_1.png"]), ("label", 12, ["trainannot", "train_1.png", "12", "11"]),
+    ("size", (10, 6), ["train_1.png", "(48, 64)", "(6, 10)"]), ("empty", "trainannot", ["trainannot"]),
 ])
 def test_camvid_refuses_it_in_one_line(camvid_folder, kind, value, told, language):
     camvid_with(camvid_folder, kind, value)
@@ -207,8 +208,10 @@ def test_half_transparency_is_laid_on_white(tmp_path):
     assert np.abs(photo[:, 0, 0].numpy().astype(int) - expected).max() <= 1 and "white" in note and "a.png" in note
 
 
-@pytest.mark.parametrize(("mode", "suffix", "word"), [("L", "png", "greyscale"), ("1", "png", "greyscale"), ("LA", "png", "transparency"), ("RGBA", "png", "transparency"),
-                                                      ("P", "png", "palette"), ("CMYK", "jpg", "CMYK")])
+@pytest.mark.parametrize(("mode", "suffix", "word"), [
+    ("L", "png", "greyscale"), ("1", "png", "greyscale"), ("LA", "png", "transparency"), ("RGBA", "png", "transparency"),
+    ("P", "png", "palette"), ("CMYK", "jpg", "CMYK"),
+])
 def test_what_was_converted_is_said(tmp_path, mode, suffix, word):
     path = tmp_path / f"photo.{suffix}"
     Image.new("RGB", (6, 4), (255, 255, 255)).convert(mode).save(path)

@@ -35,11 +35,15 @@ def test_a_shared_scale_has_one_kind():
     positive, signed = torch.ones(4, 4), torch.full((4, 4), -1.0)
     shown = pixels(figures.images([photo, positive, signed], columns=3, same_scale=True))
     assert np.abs(shown[100, 120] - 200).max() <= 8
-    assert shown[100, 360, 0] > shown[100, 360, 2] + 40 and shown[100, 600, 2] > shown[100, 600, 0] + 15       # orange above zero, purple below
+    above, below = shown[100, 360], shown[100, 600]
+    assert above[0] > above[2] + 40 and below[2] > below[0] + 15      # orange above zero, purple below
+
+
+NOTHING = torch.zeros(30, 40, dtype=torch.uint8)
 
 
 @pytest.mark.parametrize("make", [lambda picture: figures.images([picture] * 2), lambda picture: figures.images([picture] * 4),
-                                  lambda picture: figures.prediction_rows([picture], [torch.zeros(30, 40, dtype=torch.uint8)], [torch.zeros(30, 40, dtype=torch.uint8)])])
+                                  lambda picture: figures.prediction_rows([picture], [NOTHING], [NOTHING])])
 def test_frames_are_whole_at_the_page_s_edge_too(make):
     shown = pixels(make(torch.full((3, 30, 40), 250, dtype=torch.uint8)))
     frame = np.abs(shown[40:90] - np.array(_FRAME)).max(-1) <= 8

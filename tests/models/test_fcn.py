@@ -41,7 +41,8 @@ def counted(model, *, upsampling):
 
 @pytest.mark.parametrize(("name", "classes", "without", "whole"), [
     ("fcn32s", 21, 134_346_581, 136_152_917), ("fcn16s", 21, 134_357_354, 134_815_994), ("fcn8s", 21, 134_362_751, 134_489_759),
-    ("fcn_alexnet", 21, 56_954_261, 56_954_261 + 21 * 21 * 63 * 63), ("fcn8s", 11, 134_314_081, 134_314_081 + 11 * 11 * (4 * 4 + 4 * 4 + 16 * 16)),
+    ("fcn_alexnet", 21, 56_954_261, 56_954_261 + 21 * 21 * 63 * 63),
+    ("fcn8s", 11, 134_314_081, 134_314_081 + 11 * 11 * (4 * 4 + 4 * 4 + 16 * 16)),
 ])
 def test_parameters(name, classes, without, whole):
     """134M and 57M in the paper's table 1. Upsampling weights are counted as torch stores them, classes x classes."""
@@ -57,7 +58,8 @@ def test_alexnet_is_57_million_only_with_its_groups():
 # -- crops -------------------------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("name", "crops"), [
-    ("fcn32s", {"upscore32": 19}), ("fcn16s", {"score_pool4": 5, "upscore16": 27}), ("fcn8s", {"score_pool4": 5, "score_pool3": 9, "upscore8": 31}),
+    ("fcn32s", {"upscore32": 19}), ("fcn16s", {"score_pool4": 5, "upscore16": 27}),
+    ("fcn8s", {"score_pool4": 5, "score_pool3": 9, "upscore8": 31}),
     ("fcn_alexnet", {"upscore32": 18}),
 ])
 def test_the_paper_s_crops(name, crops):
@@ -65,7 +67,8 @@ def test_the_paper_s_crops(name, crops):
 
 
 @pytest.mark.parametrize(("name", "crops"), [
-    ("fcn32s", {"upscore32": 16}), ("fcn16s", {"upscore2": 1, "upscore16": 8}), ("fcn8s", {"upscore2": 1, "upscore_pool4": 1, "upscore8": 4}),
+    ("fcn32s", {"upscore32": 16}), ("fcn16s", {"upscore2": 1, "upscore16": 8}),
+    ("fcn8s", {"upscore2": 1, "upscore_pool4": 1, "upscore8": 4}),
     ("fcn_alexnet", {"upscore32": 47}),
 ])
 def test_the_laptop_s_crops(name, crops):
@@ -77,7 +80,10 @@ def seen_sizes(model, side):
     """Name -> side of each layer's output, for an image of `side` x `side`."""
     sizes, handles = {}, []
     for name, layer in model.named_modules():
-        handles.append(layer.register_forward_hook(lambda _, inputs, output, name=name.removeprefix("features."): sizes.update({name: output.shape[-1]})))
+        def note(_, inputs, output, name=name.removeprefix("features.")):
+            sizes[name] = output.shape[-1]
+
+        handles.append(layer.register_forward_hook(note))
     model(torch.empty(1, 3, side, side, device="meta"))
     for handle in handles:
         handle.remove()
@@ -157,7 +163,8 @@ def test_in_numbers(name, padding, size):
 @PADDINGS
 @pytest.mark.parametrize("name", FCNS)
 def test_upsampling_starts_bilinear(name, padding):
-    kernels = {"upscore32": (32, 63 if name == "fcn_alexnet" else 64), "upscore2": (2, 4), "upscore_pool4": (2, 4), "upscore16": (16, 32), "upscore8": (8, 16)}
+    kernels = {"upscore32": (32, 63 if name == "fcn_alexnet" else 64), "upscore2": (2, 4), "upscore_pool4": (2, 4),
+               "upscore16": (16, 32), "upscore8": (8, 16)}
     found = {part: layer for part, layer in thin(name, padding=padding).named_modules() if isinstance(layer, nn.ConvTranspose2d)}
     assert len(found) == {"fcn32s": 1, "fcn16s": 2, "fcn8s": 3, "fcn_alexnet": 1}[name]
     for part, layer in found.items():
@@ -168,7 +175,8 @@ def test_upsampling_starts_bilinear(name, padding):
 
 def test_the_release_freezes_upsampling():
     model = thin("fcn8s", freeze_upsampling=True)
-    assert {name for name, part in model.named_parameters() if not part.requires_grad} == {"upscore2.weight", "upscore_pool4.weight", "upscore8.weight"}
+    frozen = {name for name, part in model.named_parameters() if not part.requires_grad}
+    assert frozen == {"upscore2.weight", "upscore_pool4.weight", "upscore8.weight"}
 
 
 @pytest.mark.parametrize("name", FCNS)
@@ -182,7 +190,7 @@ def test_scores_start_at_zero(name):
     ("fcn16s", "fcn8s", ["score_pool3.bias", "score_pool3.weight", "upscore8.weight", "upscore_pool4.weight"]),
 ])
 def test_a_finer_network_continues_a_coarser_one(coarse, fine, new):
-    """The new skip says nothing yet. So where the scores are the same all around (a picture of one colour, away from its rim), both nets answer alike."""
+    """The new skip says nothing yet. So where the scores are the same all around (one colour, away from the rim), both answer alike."""
     before, after = thin(coarse, padding="same").double(), thin(fine, padding="same", seed=1, scores=False).double()
     assert after.load_from(before) == new and models.create(fine, 5, width=THIN).coarser == coarse
     images = torch.full((1, 3, 640, 640), 0.7, dtype=torch.float64)
@@ -268,7 +276,8 @@ REFUSED = {
     "no channel": (lambda: models.create("fcn8s", 3, in_channels=0), ValueError, ["0"]),
     "unknown option": (lambda: models.create("fcn8s", 3, depth=4), ValueError, ["fcn8s", "'depth'"]),
     "another padding": (lambda: models.create("fcn8s", 3, width=THIN, padding=50), ValueError, ["50", "100", "same"]),
-    "another padding, AlexNet": (lambda: models.create("fcn_alexnet", 3, width=THIN, padding="valid"), ValueError, ["'valid'", "100", "same"]),
+    "another padding, AlexNet": (lambda: models.create("fcn_alexnet", 3, width=THIN, padding="valid"), ValueError,
+                                 ["'valid'", "100", "same"]),
     "no batch axis": (lambda: thin("fcn8s")(IMAGES[0]), ValueError, ["(3, 8, 8)", "images[None]"]),
     "grey": (lambda: thin("fcn8s")(IMAGES[:, :1]), ValueError, ["3", "1", "in_channels=1"]),
     "not normalised": (lambda: thin("fcn32s")(IMAGES.byte()), TypeError, ["uint8", "normalise"]),

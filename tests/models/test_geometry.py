@@ -30,7 +30,7 @@ def one(value):
 
 def centres_by_taps(layer, centres):
     """Two neighbouring output centres from the centres {cell: pixel} of the input's cells, tap by tap."""
-    kernel, stride, padding, dilation = (one(getattr(layer, name)) if hasattr(layer, name) else 1 for name in ("kernel_size", "stride", "padding", "dilation"))
+    kernel, stride, padding, dilation = (one(getattr(layer, name, 1)) for name in ("kernel_size", "stride", "padding", "dilation"))
     taps = [dilation * tap - padding for tap in range(kernel)]
     if not isinstance(layer, nn.ConvTranspose2d):
         return [sum((centres(i * stride + tap) for tap in taps), Fraction(0)) / kernel for i in (0, 1)]

@@ -88,7 +88,8 @@ def test_a_whole_classifier_fits_in_numbers():
 
 @pytest.mark.parametrize("name", ["fcn32s", "fcn16s", "fcn8s"])
 def test_fc6_and_fc7_are_the_classifier_s(name, thin):
-    """On the 7x7 map of a 224x224 picture: the convolutions give the classifier's 4096 (here 256) numbers, and again at each place of a larger map."""
+    """On the 7x7 map of a 224x224 picture the convolutions give the classifier's 4096 (here 256) numbers, and again
+    at each place of a larger map."""
     fcn = models.create(name, 21, width=THIN).eval()
     assert fcn.load_vgg16(named_as_torchvision(thin)) == []
     images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))

@@ -19,9 +19,9 @@ def numbers(*shape, seed=0):
 @MANY
 @given(factor=st.integers(1, 9), height=st.integers(3, 7), width=st.integers(3, 7), channels=st.integers(1, 3), seed=st.integers(0, 99))
 def test_inside_it_is_bilinear_interpolation(factor, height, width, channels, seed):
-    """F.interpolate with align_corners=False has pixel j at cell (j + 1/2) / f - 1/2, stamping k taps at (j - (k - 1) / 2) / f. An even factor meets it with
-    2f taps and f / 2 cut off, an odd one with 2f - 1 taps and (f - 1) / 2 cut off. They differ at the rim alone, where interpolation repeats the edge.
-    The weights are float32 numbers, hence 1e-6 for values around 1."""
+    """F.interpolate with align_corners=False has pixel j at cell (j + 1/2) / f - 1/2, stamping k taps at (j - (k - 1) / 2) / f. An even
+    factor meets it with 2f taps and f / 2 cut off, an odd one with 2f - 1 taps and (f - 1) / 2 cut off. They differ at the rim alone, where
+    interpolation repeats the edge. The weights are float32 numbers, hence 1e-6 for values around 1."""
     x = numbers(1, channels, height, width, seed=seed)
     taps, cut = (2 * factor, factor // 2) if factor % 2 == 0 else (2 * factor - 1, (factor - 1) // 2)
     full = ops.conv_transpose2d(x, ops.bilinear_kernel(channels, factor, taps).double(), stride=factor)

@@ -1,8 +1,9 @@
 """conv2d, from scratch, against torch's: outputs, gradients, bad input.
 
-Tolerance, for every dtype the same argument (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1): a sum of n rounded products,
-added up in any order, differs from the exact one by at most about n * u * sum|x||w|, with u the dtype's unit roundoff (2^-53, 2^-24, 2^-8). The exact one
-is torch's float64 result for the same, already rounded, numbers. It has an error of its own, hence twice the bound in float64.
+Tolerance, for every dtype the same argument (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1): a sum of n rounded
+products, added up in any order, differs from the exact one by at most about n * u * sum|x||w|, with u the dtype's unit roundoff (2^-53,
+2^-24, 2^-8). The exact one is torch's float64 result for the same, already rounded, numbers. It has an error of its own, hence twice
+the bound in float64.
 """
 
 import pytest

@@ -1,6 +1,7 @@
 """The operations are written out, not handed on: no file of segcourse/ops lets torch convolve, pool, fold or resize.
 
-Files are read, not run. Names are followed through imports and plain assignments, so that neither `import torch.nn.functional as G` nor `f = F.conv2d` hides one.
+Files are read, not run. Names are followed through imports and plain assignments, so that neither `import torch.nn.functional as G` nor
+`f = F.conv2d` hides one.
 """
 
 import ast
@@ -24,7 +25,8 @@ def dotted(node, known):
     if isinstance(node, ast.Attribute):
         head = dotted(node.value, known)
         return head and f"{head}.{node.attr}"
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
+    by_word = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr"
+    if by_word and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
         head = dotted(node.args[0], known)
         return head and f"{head}.{node.args[1].value}"
     return None

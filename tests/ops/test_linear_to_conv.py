@@ -21,7 +21,8 @@ def linear_layer(inputs, outputs, *, bias=True, seed=0, dtype=torch.float64):
 
 
 @MANY
-@given(channels=st.integers(1, 5), kernel=st.tuples(st.integers(1, 7), st.integers(1, 7)), outputs=st.integers(1, 6), bias=st.booleans(), seed=st.integers(0, 99))
+@given(channels=st.integers(1, 5), kernel=st.tuples(st.integers(1, 7), st.integers(1, 7)),
+       outputs=st.integers(1, 6), bias=st.booleans(), seed=st.integers(0, 99))
 def test_equal_on_the_map_that_was_flattened(channels, kernel, outputs, bias, seed):
     """Square or not; in float64 up to the order of at most 245 additions of numbers around 1."""
     linear = linear_layer(channels * kernel[0] * kernel[1], outputs, bias=bias, seed=seed)

@@ -10,7 +10,8 @@ from segcourse import ops
 from segcourse.language import reading
 
 MANY = settings(max_examples=200, deadline=None, derandomize=True, database=None)
-SIZES = {"size": st.integers(1, 40), "kernel": st.integers(1, 9), "stride": st.integers(1, 5), "padding": st.integers(0, 6), "dilation": st.integers(1, 4)}
+SIZES = {"size": st.integers(1, 40), "kernel": st.integers(1, 9), "stride": st.integers(1, 5),
+         "padding": st.integers(0, 6), "dilation": st.integers(1, 4)}
 
 
 @MANY
@@ -38,7 +39,8 @@ def test_a_transposed_convolution_makes_what_torch_makes(size, kernel, stride, p
             ops.transposed_output_size(size, kernel, stride, padding, extra, dilation)
         return
     layer = nn.ConvTranspose2d(1, 1, kernel, stride=stride, padding=padding, output_padding=extra, dilation=dilation, device="meta")
-    assert ops.transposed_output_size(size, kernel, stride, padding, extra, dilation) == layer(torch.empty(1, 1, size, size, device="meta")).shape[-1]
+    theirs = layer(torch.empty(1, 1, size, size, device="meta"))
+    assert ops.transposed_output_size(size, kernel, stride, padding, extra, dilation) == theirs.shape[-1]
 
 
 @MANY
@@ -53,7 +55,8 @@ def test_one_undoes_the_other_but_for_what_the_stride_forgets(size, kernel, stri
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 @pytest.mark.parametrize(("function", "arguments", "told"), [
-    (ops.output_size, (0, 3), ["0"]), (ops.output_size, (5, 0), ["0"]), (ops.output_size, (5, 3, 0), ["0"]), (ops.output_size, (5, 3, 1, -1), ["-1"]),
+    (ops.output_size, (0, 3), ["0"]), (ops.output_size, (5, 0), ["0"]), (ops.output_size, (5, 3, 0), ["0"]),
+    (ops.output_size, (5, 3, 1, -1), ["-1"]),
     (ops.output_size, (5, 3, 1, 0, 0), ["0"]), (ops.output_size, (5, 7), ["7", "5"]), (ops.transposed_output_size, (0, 3), ["0"]),
     (ops.transposed_output_size, (2, 3, 1, 2), ["2", "0"]), (ops.transposed_output_size, (2, 3, 2, 0, -1), ["-1"]),
 ])
