@@ -202,6 +202,7 @@ assert owners(classifier)["Linear"] == 3 and owners(fcn)["Linear"] == 0
 
 # %% tags=["claim-1.2a", "nbval-check-output"]
 photo = figures.photo("chelsea", size=(36, 48)).double().mean(0)[None, None] / 255
+photo -= photo.mean()     # en: else the common grey drowns what differs | ko: 빼지 않으면 공통된 밝기에 차이가 묻혀요
 before, after = photo[..., 4:36, 4:40], photo[..., 0:32, 0:36]     # en: the cat moves down and right by 4 pixels | ko: 고양이가 오른쪽 아래로 4픽셀 움직여요
 generator = torch.Generator().manual_seed(1)
 kernel = torch.randn(1, 1, 5, 5, generator=generator, dtype=torch.double)
@@ -312,8 +313,8 @@ assert valid < 1e-12 and padded > 0.1
 labs.slide_classifier()
 
 # %% [markdown] lang="en"
-# **Try this.** Put the window on a corner and switch padding on: which cells of the map disagree now, and why does it spread inward from the rim of the *crop*? · Let the picture grow: the cost of the crops runs away, the cost of one
-# pass grows only with the area. · Find a place where the crop and the map agree even with padding.
+# **Try this.** Switch padding on: does any place on the photo still agree? Read in the formulas which cells of the *crop* went wrong. · Let the picture grow from smallest to largest, and watch the two bars: which of them grows with the area alone? · Keep padding on and
+# switch to the drawing on black. Where do crop and map agree, and why there?
 #
 # ## The operation by hand, second half: making the map large again
 #
@@ -321,8 +322,8 @@ labs.slide_classifier()
 # describe it well: press a stamp.
 
 # %% [markdown] lang="ko"
-# **해 보세요.** 창을 구석에 놓고 패딩을 켜 보세요. 이제 맵의 어느 칸이 어긋나나요? 왜 *조각* 가장자리부터 안쪽으로 번질까요? · 사진을 키워 보세요. 조각별 계산은 걷잡을 수 없이 늘고, 한 번에 하는
-# 계산은 넓이만큼만 늘어요. · 패딩을 켜도 조각과 맵이 같은 자리를 찾아보세요.
+# **해 보세요.** 패딩을 켜 보세요. 사진에서 두 값이 같은 자리가 남아 있나요? *조각*의 어느 칸이 어긋났는지 식에서 읽어 보세요. · 사진을 가장 작은 크기에서 가장 큰 크기까지 키우면서 막대 두 개를 지켜보세요. 넓이만큼만 늘어나는 쪽은 어느 쪽인가요? · 패딩을 켠 채로
+# 검은 바탕의 그림으로 바꿔 보세요. 조각과 맵이 같은 자리는 어디이고, 왜 거기일까요?
 #
 # ## 손으로 해 보는 연산 2, 맵을 다시 키우기
 #
@@ -792,7 +793,7 @@ def places(images, bands):
     rows = torch.arange(images.shape[2]) * bands // images.shape[2]
     return bins + 4096 * rows[:, None]
 
-(train_images, train_labels), (test_images, test_labels) = experiment.data("train").stack(range(500)), experiment.data("test").stack()
+(train_images, train_labels), (test_images, test_labels) = experiment.data("train").stack(range(min(500, len(experiment.data("train"))))), experiment.data("test").stack()
 baselines = {}
 for bands in (1, 8):
     seen = train_labels < 11
@@ -802,6 +803,8 @@ for bands in (1, 8):
 print(T(en="colour alone:", ko="색만 볼 때:"), f"{baselines[1].miou:.1%}")
 print(T(en="colour and height in the picture:", ko="색과 높이를 볼 때:"), f"{baselines[8].miou:.1%}")
 print("FCN-8s:", f"{scores.miou:.1%}")
+if DATA == "streets" and not training.experiments.quick():     # en: a shortened run proves nothing | ko: 짧게 줄인 학습은 아무것도 말해 주지 않아요
+    assert scores.miou > baselines[8].miou + 0.20 and scores.iou.min() > 0.10
 
 # %% [markdown] lang="en"
 # ## Does the claim hold?
@@ -828,19 +831,32 @@ header = [T(en="network", ko="네트워크"), "mIoU", T(en="boundary IoU", ko="�
 rows = [[name.replace("fcn", "FCN-"), *(mean_and_sd(name, metric) for metric in ("miou", "boundary_iou", "pole_iou")), published.get(f"fcn.{name}.miou").printed] for name in ("fcn32s", "fcn16s", "fcn8s")]
 figures.table(rows, header)
 
+# %% tags=["nbval-check-output"]
+for metric in ("miou", "boundary_iou", "pole_iou"):
+    value = {(row["variant"], row["seed"]): row[metric] for row in results["rows"]}
+    wins = sum(value["fcn32s", seed] < value["fcn16s", seed] < value["fcn8s", seed] for seed in results["seeds"])
+    print(metric, T(en="rises from 32s to 16s to 8s in", ko="32s, 16s, 8s로 갈수록 커지는 시드:"), wins, "/", len(results["seeds"]))
+
 # %% tags=["look"]
 stored = next(r for r in results["rows"] if (r["variant"], r["seed"]) == ("fcn8s", SEED))
-print(T(en="the table's run with this seed:", ko="표에 있는 같은 시드의 실행:"), f"{stored['miou']:.1%}", "|", T(en="the run above:", ko="위에서 한 실행:"), f"{row['miou']:.1%}")
+print(T(en="the table's run with this seed:", ko="표에 있는 같은 시드의 실행:"), f"{stored['miou']:.1%}", "|", T(en="the run above:", ko="위에서 한 실행:"), f"{row['miou']:.1%}",
+      "|", T(en="apart:", ko="차이:"), f"{100 * abs(row['miou'] - stored['miou']):.1f}", T(en="points", ko="점"))
 
 # %% [markdown] lang="en"
-# OUTCOME
+# **It holds here, and far more loudly than in the paper.** In every seed 16s beats 32s and 8s beats 16s, on all three quantities. The paper's own steps are 3.0 points and then 0.3; ours are many times that, for a plain reason: of a 96x128 picture stride 32 leaves 3x4 cells,
+# of a 500x375 photo of PASCAL VOC about 16x12. What the short cuts bring is position, so the thin things gain most: at 32s the pole IoU is next to nothing.
+#
+# What this small run cannot show is how much a finer short cut still brings where pictures are large. There the paper's table is the witness.
 #
 # ## Exercises
 #
 # Four with a checker, one open. `check` draws random inputs and compares you with torch; `hint` gives the next hint; `solution` shows the code. Nothing is lost when you come back: `progress()` remembers.
 
 # %% [markdown] lang="ko"
-# OUTCOME
+# **여기서는 성립해요. 논문에서보다 훨씬 뚜렷하게요.** 어느 시드에서나 16s가 32s보다, 8s가 16s보다 높아요. 세 지표가 모두 그래요. 논문에서는 3.0점, 그다음 0.3점 올랐는데 여기서는 그 몇 배예요. 까닭은 단순해요. 96x128 그림은 스트라이드 32에서 3x4칸만 남지만,
+# 500x375짜리 PASCAL VOC 사진은 16x12칸쯤 남거든요. 지름길이 가져오는 것은 위치예요. 그래서 가는 물체가 가장 많이 올라요. 32s에서는 기둥 IoU가 거의 0이었어요.
+#
+# 사진이 클 때도 촘촘한 지름길이 이만큼 도움이 될까요? 이 작은 실험으로는 알 수 없어요. 그 대답은 논문의 표에 있어요.
 #
 # ## 연습 문제
 #
