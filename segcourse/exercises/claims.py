@@ -47,7 +47,8 @@ class Sheet:
 
     def _repr_html_(self) -> str:
         choices = " · ".join(verdict_name(verdict) for verdict in VERDICTS)
-        rows = "".join(f'<tr><th scope="row" style="text-align:left">{name}</th><td style="text-align:left">{html.escape(self._text(name))}</td>'
+        rows = "".join(f'<tr><th scope="row" style="text-align:left">{name}</th><td '
+                       f'style="text-align:left">{html.escape(self._text(name))}</td>'
                        f'<td style="text-align:left;white-space:nowrap">{choices}</td></tr>' for name in self.claims)
         return f"<table>{rows}</table>"
 
