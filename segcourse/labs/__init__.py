@@ -5,14 +5,11 @@ no kernel.
 """
 
 import importlib
-import importlib.util
 
 # A lab's file and its function share a name, so the files are imported first: a submodule imported later would hide the function.
-_LABS = {}
-for _name, _class in (("transposed_conv", "TransposedConvLab"), ("no_inverse", "NoInverseLab"),
-                      ("slide_classifier", "SlideClassifierLab"), ("receptive_field", "ReceptiveFieldLab")):
-    if importlib.util.find_spec(f"segcourse.labs.{_name}"):
-        _LABS[_name] = getattr(importlib.import_module(f"segcourse.labs.{_name}"), _class)
+_LABS = {name: getattr(importlib.import_module(f"segcourse.labs.{name}"), kind) for name, kind in (
+    ("transposed_conv", "TransposedConvLab"), ("no_inverse", "NoInverseLab"), ("slide_classifier", "SlideClassifierLab"),
+    ("receptive_field", "ReceptiveFieldLab"))}
 __all__ = [*_LABS, "names"]
 
 
@@ -37,5 +34,5 @@ def slide_classifier(**state):
 
 
 def receptive_field(**state):
-    """Build a stack of layers, point at an output, and see the receptive field grow over a photo, layer by layer."""
+    """Build a stack of layers, point at an output, and see its receptive field on a photo, layer by layer. Fields: stack, cell, view, photo."""
     return _LABS["receptive_field"](**state)
