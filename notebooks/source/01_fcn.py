@@ -16,9 +16,9 @@
 # %% [markdown] lang="ko"
 # # 01 · FCN, 픽셀마다 이름을 붙이는 분류기
 #
-# **사진 한 장에 이름 하나를 붙이던 네트워크가, 사진을 조각내지 않고도 픽셀마다 이름을 붙일 수 있을까요?**
+# **사진 한 장에 이름 하나를 붙이던 네트워크가, 사진을 조각조각 자르지 않고도 픽셀마다 이름을 붙일 수 있을까요?**
 #
-# 파이썬을 알고 작은 네트워크를 한 번 학습해 봤다면 충분해요.
+# 파이썬을 알고, 작은 네트워크를 한 번이라도 학습시켜 봤다면 충분해요.
 #
 # J. Long, E. Shelhamer, T. Darrell, *Fully Convolutional Networks for Semantic Segmentation*, CVPR 2015.
 
@@ -35,7 +35,7 @@ torch.manual_seed(0)
 street, truth = datasets.load("streets", "test", size=(128, 192))[4]
 
 # %% tags=["look"]
-figures.images([street, truth], titles=[T(en="One picture ...", ko="사진 한 장, 그리고"), T(en="... and a name for each of its 24,576 pixels", ko="픽셀 24,576개에 붙은 이름")])
+figures.images([street, truth], titles=[T(en="One picture ...", ko="사진 한 장"), T(en="... and a name for each of its 24,576 pixels", ko="픽셀 24,576개에 하나씩 붙은 이름")])
 
 # %% [markdown] lang="en"
 # ## The problem: one answer is not enough
@@ -47,23 +47,23 @@ figures.images([street, truth], titles=[T(en="One picture ...", ko="사진 한 �
 # neighbouring crops share nearly everything, and the network computes it again each time.
 
 # %% [markdown] lang="ko"
-# ## 문제, 답 하나로는 모자라요
+# ## 답 하나로는 모자란 문제
 #
-# 2014년에 ImageNet에서 이긴 AlexNet과 VGG16은 224x224 픽셀 사진을 받아 답을 딱 하나 냈어요. 도로가 어디서 끝나는지 알아야 하는
-# 자동차에는 픽셀마다 답이 필요해요.
+# 2014년, ImageNet 대회에서 이름을 떨친 AlexNet과 VGG16은 224x224 픽셀 사진을 받아 답을 딱 하나만 냈어요. 하지만 자동차가 도로의 끝을
+# 알아내려면 픽셀마다 답이 필요해요.
 #
-# 가장 먼저 떠오르는 방법은 픽셀마다 그 둘레를 잘라서 가운데에 무엇이 있는지 분류기에 물어보는 거예요. 되긴 되는데, 너무 느려요.
-# 이웃한 조각은 거의 다 겹치는데 네트워크는 그걸 매번 처음부터 다시 계산하거든요.
+# 가장 먼저 떠오르는 방법은 픽셀마다 주변을 조각으로 잘라 내고, 조각 가운데에 무엇이 있는지 분류기에 물어보는 거예요. 되기는 하지만
+# 쓸 수 없을 만큼 느려요. 이웃한 조각끼리는 거의 다 겹치는데, 네트워크는 겹친 부분을 매번 처음부터 다시 계산하거든요.
 
 # %% tags=["nbval-check-output"]
 height, width, window = 128, 192, 64
 crops = (height - window + 1) * (width - window + 1)
 print(T(en="crops of 64x64 in one picture:", ko="사진 한 장에서 나오는 64x64 조각 수:"), crops)
-print(T(en="times each inner pixel is looked at:", ko="안쪽 픽셀 하나를 들여다보는 횟수:"), window * window)
+print(T(en="times each inner pixel is looked at:", ko="안쪽 픽셀 하나가 조각에 들어가는 횟수:"), window * window)
 
 # %% tags=["look"]
 figures.receptive_field(street, [(32, 60, 96, 124), (32, 64, 96, 128)], title=T(
-    en="Two neighbouring crops, 4 pixels apart: 94 % of the work is done twice", ko="4픽셀 떨어진 두 조각. 계산의 94 %가 겹쳐요"))
+    en="Two neighbouring crops, 4 pixels apart: 94 % of the work is done twice", ko="4픽셀 떨어진 두 조각, 계산의 94%가 겹쳐요"))
 
 # %% [markdown] lang="en"
 # ## Say it before you see it
@@ -72,10 +72,11 @@ figures.receptive_field(street, [(32, 60, 96, 124), (32, 64, 96, 128)], title=T(
 # our words. Decide for each line *now*, before any code has run. Further down one cell for each claim settles it, and tells you what you had said.
 
 # %% [markdown] lang="ko"
-# ## 보기 전에 먼저 골라 보세요
+# ## 실행하기 전에 골라 보기
 #
-# 이 강의는 어느 강의 노트에서 자라났어요. 생생하고 좋은 노트지만, 배우는 사람이 자주 헷갈리는 바로 그 대목에서 몇 군데 틀렸어요. FCN 부분에서 노트가 하는 말을
-# 우리말로 다시 적었어요. 코드를 실행하기 전에, *지금* 하나씩 골라 보세요. 아래로 내려가면 주장마다 셀이 하나씩 결론을 내고, 무엇을 골랐는지도 알려 줘요.
+# 이 강의는 어떤 강의 노트에서 출발했어요. 생생하고 좋은 노트지만, 배우는 사람이 자주 헷갈리는 바로 그 대목에서 노트도 몇 군데 틀렸어요. 노트에서 FCN을 설명한
+# 말을 조금 다듬어 한 줄씩 적었어요. 코드를 실행하기 전에, *지금* 한 줄씩 읽고 맞는지 골라 보세요. 아래로 내려가면 주장을 하나씩 확인하는 셀이 나와요. 그 셀을 실행하면
+# 결론과 함께 내가 무엇을 골랐는지도 보여 줘요.
 
 # %% tags=["look"]
 exercises.claims.sheet("01")
@@ -87,10 +88,10 @@ exercises.claims.sheet("01")
 # Lay the nine weights out as a 3x3 kernel, and you have drawn a convolution that fits in exactly one place.
 
 # %% [markdown] lang="ko"
-# ## 손으로 해 보는 연산 1, 완전 연결층은 합성곱이에요
+# ## 손으로 해 보는 연산 1 · 완전 연결층도 합성곱
 #
-# 3x3 맵을 보고 숫자 하나를 내는 완전 연결층(fully connected layer)이 있다고 해 볼게요. 숫자 아홉 개에 가중치 아홉 개를 곱해서 모두 더한 값이 출력이에요.
-# 그 가중치 아홉 개를 3x3 커널로 펼쳐 놓으면, 딱 한 자리에만 놓을 수 있는 합성곱(convolution)이 그려져요.
+# 완전 연결층(fully connected layer) 하나가 3x3 맵을 보고 숫자 하나를 낸다고 해 볼게요. 맵의 숫자 아홉 개에 가중치를 하나씩 곱하고 모두 더하면 그게 출력이에요.
+# 이 가중치 아홉 개를 3x3 모양으로 늘어놓으면 커널이 돼요. 맵과 크기가 똑같아서 놓을 자리가 딱 한 곳뿐인 합성곱(convolution)이에요.
 
 # %% tags=["nbval-check-output"]
 feature_map = [[1, 2, 0], [0, 1, 3], [2, 1, 1]]
@@ -101,7 +102,7 @@ for number, weight in zip(sum(feature_map, []), sum(weights, [])):     # en: nin
     fully_connected += number * weight
 
 convolution = 0
-for y in range(3):                                                     # en: the same nine, where they stand | ko: 제자리에 놓인 같은 숫자 아홉 개
+for y in range(3):                                                     # en: the same nine, where they stand | ko: 같은 숫자 아홉 개를 제자리에 둔 채로
     for x in range(3):
         convolution += feature_map[y][x] * weights[y][x]
 
@@ -119,10 +120,10 @@ figures.grids([(feature_map, "input", T(en="the map", ko="맵")), (weights, "ker
 # 4096 filters of 10x10x100 from the same weights. Do both give the same 4096 numbers?
 
 # %% [markdown] lang="ko"
-# ### 원래 크기에서
+# ### 주장에 나온 크기로
 #
-# 이제 주장에 나온 크기 그대로 해 볼게요. 10x10x100 맵에는 숫자가 10,000개 있고, 출력 4096개는 저마다 가중치가 10,000개 필요해요. `ops.linear_to_conv`는 같은 가중치로
-# 10x10x100짜리 필터 4096개를 가진 합성곱을 만들어요. 두 층이 내는 숫자 4096개는 정말 같을까요?
+# 이번에는 주장에 나온 크기 그대로 해 볼게요. 10x10x100 맵에는 숫자가 10,000개 있어요. 출력은 4096개이고, 출력마다 가중치가 10,000개씩 필요해요. `ops.linear_to_conv`는
+# 이 가중치를 그대로 써서 크기가 10x10x100인 필터 4096개로 합성곱을 만들어요. 두 층이 내는 숫자 4096개는 정말 같을까요?
 
 # %% tags=["claim-1.2", "nbval-check-output"]
 linear = nn.Linear(10 * 10 * 100, 4096)
@@ -144,8 +145,8 @@ assert difference < 1e-5
 # 4096x25088. Read in another order it is 4096 filters of 512x7x7. The next cell does this with 64 outputs, and sets a freshly made convolution of "similar size" beside it.
 
 # %% [markdown] lang="ko"
-# 어림한 것은 하나도 없고, 맵의 모양도 그대로예요. 다시 늘어놓은 것은 *가중치*예요. VGG16의 첫 완전 연결층은 가중치 행렬이 4096x25088이에요. 읽는 순서만 바꾸면
-# 512x7x7짜리 필터 4096개가 돼요. 다음 셀에서 출력 64개로 해 보고, 크기만 비슷하게 새로 만든 합성곱과도 견줘 볼게요.
+# 어림으로 계산한 곳은 하나도 없고, 맵의 모양도 건드리지 않았어요. 다시 늘어놓은 것은 *가중치*뿐이에요. VGG16의 첫 완전 연결층은 가중치 행렬이 4096x25088이에요.
+# 읽는 순서만 바꾸면 512x7x7짜리 필터 4096개가 돼요. 다음 셀에서 출력을 64개로 줄여 해 보고, 크기만 '비슷하게' 새로 만든 합성곱과도 비교해 볼게요.
 
 # %% tags=["claim-1.2b", "nbval-check-output"]
 fc6 = nn.Linear(512 * 7 * 7, 64)
@@ -169,12 +170,12 @@ assert torch.equal(same_weights.weight, fc6.weight.view(64, 512, 7, 7)) and gap_
 # So does an FCN have no fully connected layer at all? We count the layers that own weights, in the classifier and in the FCN made of it.
 
 # %% [markdown] lang="ko"
-# 출력은 비슷한 게 아니라 똑같아요. 이게 중요해요. FCN이 fc7까지 몽땅 ImageNet 가중치로 시작할 수 있는 까닭이거든요.
+# 출력은 비슷한 게 아니라 똑같아요. 이 차이가 중요해요. 똑같으니까 FCN은 fc7까지 전부 ImageNet 가중치로 시작할 수 있거든요.
 #
-# 그러면 FCN에는 완전 연결층이 정말 하나도 없을까요? 분류기와, 그 분류기로 만든 FCN에서 가중치를 가진 층을 세어 볼게요.
+# 그러면 FCN에는 완전 연결층이 정말 하나도 없을까요? 분류기에서, 그리고 그 분류기로 만든 FCN에서 가중치가 있는 층을 세어 볼게요.
 
 # %% tags=["claim-1.1", "nbval-check-output"]
-with torch.device("meta"):     # en: shapes only, no memory, no arithmetic | ko: 모양만 만들고 메모리도 계산도 쓰지 않아요
+with torch.device("meta"):     # en: shapes only, no memory, no arithmetic | ko: 모양만 만들어요. 메모리도 계산도 들지 않아요
     classifier = models.vgg.VGG16()
     fcn = models.create("fcn32s", num_classes=21)
 
@@ -195,14 +196,14 @@ assert owners(classifier)["Linear"] == 3 and owners(fcn)["Linear"] == 0
 # and ask both layers again. (What stays the *same* under a shift would be *invariance*; pooling brings a little of that.)
 
 # %% [markdown] lang="ko"
-# ### 합성곱만 할 수 있는 일
+# ### 완전 연결층은 못 하고 합성곱은 하는 일
 #
-# 합성곱은 어디에서나 같은 필터를 써요. 그래서 사진이 움직이면 답도 따라 움직여요. 이런 성질이 **등변성(equivariance)**이에요. 사진을 스트라이드의 두 배인 4픽셀만큼 옮기고
-# 두 층에 다시 물어볼게요. (옮겨도 답이 *그대로*면 불변성(invariance)이에요. 풀링이 그런 성질을 조금 보태요.)
+# 합성곱은 어디에서나 같은 필터를 써요. 그래서 사진이 움직이면 답도 따라 움직여요. 이런 성질을 **등변성**(equivariance)이라고 해요. 사진을 4픽셀, 그러니까
+# 스트라이드의 두 배만큼 옮긴 다음 두 층에 다시 물어볼게요. (옮겨도 답이 *그대로*라면 불변성(invariance)이에요. 풀링을 하면 이 성질이 조금 생겨요.)
 
 # %% tags=["claim-1.2a", "nbval-check-output"]
 photo = figures.photo("chelsea", size=(36, 48)).double().mean(0)[None, None] / 255
-photo -= photo.mean()     # en: else the common grey drowns what differs | ko: 빼지 않으면 공통된 밝기에 차이가 묻혀요
+photo -= photo.mean()     # en: else the common grey drowns what differs | ko: 평균 밝기를 빼지 않으면 차이가 묻혀 버려요
 before, after = photo[..., 4:36, 4:40], photo[..., 0:32, 0:36]     # en: the cat moves down and right by 4 pixels | ko: 고양이가 오른쪽 아래로 4픽셀 움직여요
 generator = torch.Generator().manual_seed(1)
 kernel = torch.randn(1, 1, 5, 5, generator=generator, dtype=torch.double)
@@ -212,15 +213,15 @@ conv_before, conv_after = (ops.conv2d(view, kernel, stride=2) for view in (befor
 fc_before, fc_after = ((matrix @ view.flatten()).view(1, 1, 14, 16) for view in (before, after))
 moved_conv = (conv_after[..., 2:, 2:] - conv_before[..., :-2, :-2]).abs().max().item()
 moved_fc = (fc_after[..., 2:, 2:] - fc_before[..., :-2, :-2]).abs().max().item()
-print(T(en="convolution, shifted answer minus answer:", ko="합성곱, 옮긴 답과의 차이:"), "< 1e-12" if moved_conv < 1e-12 else moved_conv)
-print(T(en="fully connected, the same:", ko="완전 연결층, 같은 계산:"), "> 0.1" if moved_fc > 0.1 else moved_fc)
+print(T(en="convolution, shifted answer minus answer:", ko="합성곱, 옮긴 사진의 답과 답을 옮긴 것의 차이:"), "< 1e-12" if moved_conv < 1e-12 else moved_conv)
+print(T(en="fully connected, the same:", ko="완전 연결층, 같은 비교:"), "> 0.1" if moved_fc > 0.1 else moved_fc)
 exercises.claims.decide("1.2a")
 assert moved_conv < 1e-12 and moved_fc > 0.1
 
 # %% tags=["look"]
 figures.images([conv_before[0, 0], conv_after[0, 0], fc_before[0, 0], fc_after[0, 0]], columns=4, titles=[
-    T(en="convolution", ko="합성곱"), T(en="... the cat moved: so did the map", ko="고양이가 움직이면 맵도 움직여요"),
-    T(en="fully connected", ko="완전 연결층"), T(en="... something else altogether", ko="전혀 다른 값이 돼요")])
+    T(en="convolution", ko="합성곱"), T(en="... the cat moved: so did the map", ko="고양이가 움직이니 맵도 움직였어요"),
+    T(en="fully connected", ko="완전 연결층"), T(en="... something else altogether", ko="전혀 다른 값이 나왔어요")])
 
 # %% [markdown] lang="en"
 # ### A larger picture, a larger answer
@@ -229,10 +230,10 @@ figures.images([conv_before[0, 0], conv_after[0, 0], fc_before[0, 0], fc_after[0
 # as convolutions, and without any padding in fc6: the result is 1x1 at the training size of 224x224, and *only there*.
 
 # %% [markdown] lang="ko"
-# ### 사진이 커지면 답도 커져요
+# ### 사진이 커지면 답도 커질까요?
 #
-# 완전 연결층은 한 가지 크기의 사진만 받아요. 합성곱으로 바꾼 쌍둥이는 크기를 가리지 않아요. 채널을 16분의 1로 줄인 VGG16에서 fc6, fc7과 점수 층을 합성곱으로 바꿨어요. fc6에는 패딩이 없어요.
-# 결과가 1x1인 것은 학습할 때 크기인 224x224에서, *거기에서만* 그래요.
+# 완전 연결층은 정해진 크기의 사진만 받아요. 같은 층을 합성곱으로 바꾸면 사진 크기를 가리지 않아요. VGG16의 채널을 16분의 1로 줄이고, fc6과 fc7, 점수를 내는 층을
+# 합성곱으로 바꿔 볼게요. fc6에는 패딩을 주지 않아요. 학습할 때의 크기인 224x224를 넣으면 결과가 1x1이에요. *그때만* 그래요.
 
 # %% tags=["claim-1.3", "nbval-check-output"]
 trunk = models.vgg.VGG16(width=1 / 16).features
@@ -254,11 +255,11 @@ assert shapes[224, 224][1:] == (1, 1) and shapes[384, 512][1:] == (6, 10)
 # Padding changes what the classifier sees at the rim of every crop. We measure both.
 
 # %% [markdown] lang="ko"
-# ### 조각 수천 개 대신 한 번에
+# ### 조각 수천 개 대신 계산 한 번
 #
-# 여기가 논문의 핵심이에요. 32x32 픽셀 창을 보는 작은 분류기가 있어요. 네 픽셀마다 조각을 잘라 하나씩 물어보고, 그다음엔 같은 가중치에 사진 전체를 한꺼번에 넣어 볼게요.
-# 먼저 하나만 조심해요. 두 답이 정확히 같으려면 합성곱에 패딩이 없어야 해요(**valid** 합성곱). VGG처럼 패딩 1을 주면 조각마다 0으로 된 액자가 둘리는데, 사진 전체에는 그 액자가 없거든요.
-# 그래서 조각 가장자리에서 분류기가 보는 것이 달라져요. 둘 다 재 볼게요.
+# 이제 논문의 핵심이에요. 32x32 픽셀짜리 창을 보는 작은 분류기가 있어요. 네 픽셀 간격으로 조각을 잘라 하나씩 물어본 다음, 같은 가중치로 사진 전체를 한꺼번에 계산해 볼게요.
+# 미리 조심할 것이 하나 있어요. 두 답이 정확히 같으려면 합성곱에 패딩이 없어야 해요(**valid** 합성곱). VGG처럼 패딩을 1로 두면 조각마다 둘레에 0이 덧대어져요.
+# 사진 전체를 넣을 때는 그 자리에 0이 아니라 진짜 픽셀이 있죠. 그래서 조각 가장자리에서는 분류기가 보는 값이 달라져요. 패딩이 없을 때와 있을 때를 모두 재 볼게요.
 
 # %% tags=["for-claim-1.4"]
 def small_classifier(padding, side):
@@ -285,7 +286,7 @@ def relative_rms(a, b):
 # %% tags=["claim-1.4", "nbval-check-output"]
 valid = relative_rms(*crops_against_one_pass(padding=0, side=5))
 padded = relative_rms(*crops_against_one_pass(padding=2, side=8))
-print(T(en="valid convolutions, one pass against 289 crops:", ko="패딩 없음, 조각 289개와 한 번에 계산한 값의 차이:"), "< 1e-12" if valid < 1e-12 else valid)
+print(T(en="valid convolutions, one pass against 289 crops:", ko="패딩 없음, 조각 289개를 하나씩 계산할 때와 한 번에 계산할 때의 차이:"), "< 1e-12" if valid < 1e-12 else valid)
 print(T(en="padded convolutions, the same:", ko="패딩 있음, 같은 비교:"), f"{padded:.0%}")
 for side in (32, 96, 384):
     cells = ((side - 4) // 2 - 4) // 2
@@ -302,12 +303,12 @@ assert valid < 1e-12 and padded > 0.1
 # The same thing under your hand. Drag the window over the picture and compare the number that the crop gives with the cell of the map computed in one pass.
 
 # %% [markdown] lang="ko"
-# 주장은 맞아요. 다만 거의 아무도 적지 않는 각주가 붙어요. '효율적인 슬라이딩 윈도'가 조각별 계산과 같은 것은 패딩이 없을 때뿐이에요. VGG16으로 만든 FCN에는 패딩이 *있어요*. 그러니 조각별 분류기를 빠르게
-# 만든 것이 아니라 닮은 네트워크이고, 그 차이는 학습이 메워 줘요.
+# 주장은 맞아요. 다만 단서가 하나 붙는데, 이걸 적어 두는 사람이 거의 없어요. '효율적인 슬라이딩 윈도'의 답은 패딩이 없을 때만 조각을 하나씩 계산한 답과 같아요.
+# VGG16으로 만든 FCN에는 패딩이 *있어요*. 그러니 조각을 하나씩 보던 분류기를 속도만 높인 것이 아니라, 그와 닮은 다른 네트워크예요. 둘 사이의 차이는 학습하면서 메워져요.
 #
-# ## 실험실, 분류기 밀어 보기
+# ## 실험실 · 분류기 밀어 보기
 #
-# 같은 일을 손으로 해 볼 차례예요. 사진 위에서 창을 끌면서, 조각이 낸 숫자와 한 번에 계산한 맵의 칸을 견줘 보세요.
+# 이번에는 직접 움직여 볼 차례예요. 사진 위에서 창을 끌면서, 조각으로 계산한 숫자와 한 번에 계산한 맵의 같은 칸을 비교해 보세요.
 
 # %% tags=["lab"]
 labs.slide_classifier()
@@ -322,13 +323,14 @@ labs.slide_classifier()
 # describe it well: press a stamp.
 
 # %% [markdown] lang="ko"
-# **해 보세요.** 패딩을 켜 보세요. 사진에서 두 값이 같은 자리가 남아 있나요? *조각*의 어느 칸이 어긋났는지 식에서 읽어 보세요. · 사진을 가장 작은 크기에서 가장 큰 크기까지 키우면서 막대 두 개를 지켜보세요. 넓이만큼만 늘어나는 쪽은 어느 쪽인가요? · 패딩을 켠 채로
-# 검은 바탕의 그림으로 바꿔 보세요. 조각과 맵이 같은 자리는 어디이고, 왜 거기일까요?
+# **해 보세요.** 패딩을 켜 보세요. 사진에 두 값이 아직 같은 자리가 있나요? *조각*의 어느 칸이 틀어졌는지 식에서 찾아보세요. · 사진을 가장 작은 크기에서 가장 큰 크기까지
+# 키우면서 막대 두 개를 지켜보세요. 넓이에만 비례해서 길어지는 막대는 어느 쪽인가요? · 패딩을 켠 채로, 사진을 검은 바탕의 그림으로 바꿔 보세요. 조각과 맵의 값이 같은
+# 자리는 어디인가요? 왜 하필 거기일까요?
 #
-# ## 손으로 해 보는 연산 2, 맵을 다시 키우기
+# ## 손으로 해 보는 연산 2 · 맵을 다시 키우기
 #
-# 스트라이드가 32인 점수 맵은 32x32 픽셀마다 칸이 하나예요. 이걸 다시 키워야 해요. 논문은 이 층을 *디컨볼루션*이라고 부르는데, 정확한 이름은 **전치 합성곱(transposed convolution)**이에요.
-# 강의 노트는 도장 찍기에 빗대는데, 좋은 비유예요.
+# 점수 맵(score map)의 스트라이드가 32이면, 사진의 32x32 픽셀이 맵에서는 칸 하나예요. 이 맵을 다시 키워야 해요. 맵을 키우는 층을 논문은 *디컨볼루션*이라고 부르지만,
+# 정확한 이름은 **전치 합성곱**(transposed convolution)이에요. 강의 노트는 이 연산을 도장 찍기에 빗대는데, 잘 들어맞는 비유예요.
 
 # %% tags=["claim-1.8", "nbval-check-output"]
 cells = torch.tensor([[1., 2.], [3., 4.]])
@@ -340,18 +342,18 @@ for y in range(2):
     for x in range(2):
         for i in range(3):
             for j in range(3):
-                paper[y * stride + i, x * stride + j] += cells[y, x] * stamp[i, j]     # en: one cell here is two cells there | ko: 여기 한 칸이 저기서는 두 칸
+                paper[y * stride + i, x * stride + j] += cells[y, x] * stamp[i, j]     # en: one cell here is two cells there | ko: 입력에서 한 칸은 출력에서 두 칸
 
 ours = ops.conv_transpose2d(cells[None, None], stamp[None, None], stride=stride)[0, 0]
 torchs = F.conv_transpose2d(cells[None, None], stamp[None, None], stride=stride)[0, 0]
 largest = max((paper - ours).abs().max().item(), (paper - torchs).abs().max().item())
-print(T(en="by hand, ours, torch: largest difference", ko="손, 우리 함수, torch의 가장 큰 차이"), "< 1e-6" if largest < 1e-6 else largest)
+print(T(en="by hand, ours, torch: largest difference", ko="손으로 찍은 값, ops, torch 사이의 가장 큰 차이"), "< 1e-6" if largest < 1e-6 else largest)
 print(paper.int().tolist())
 exercises.claims.decide("1.8")
 assert largest < 1e-6 and paper[0, 0:5:2].tolist() == [1.0, 4.0 - 1.0, 2.0]
 
 # %% tags=["look"]
-figures.grids([(cells, "input", T(en="input", ko="입력")), (stamp, "kernel", T(en="the stamp", ko="도장")), (ours, "output", T(en="stride 2: one cell in, two cells on", ko="스트라이드 2, 한 칸이 두 칸으로"))], operators=("*", "="))
+figures.grids([(cells, "input", T(en="input", ko="입력")), (stamp, "kernel", T(en="the stamp", ko="도장")), (ours, "output", T(en="stride 2: one cell in, two cells on", ko="스트라이드 2, 입력 한 칸에 출력 두 칸"))], operators=("*", "="))
 
 # %% [markdown] lang="en"
 # Claim 1.8 says "moves on by one cell". One cell of the *input*, yes; on the output the stamp moves by **stride** cells. That is why the map grows.
@@ -361,11 +363,11 @@ figures.grids([(cells, "input", T(en="input", ko="입력")), (stamp, "kernel", T
 # Press the stamp once, move it two cells to the right, press again. What is left where the two prints overlap? You have chosen above. Run.
 
 # %% [markdown] lang="ko"
-# 주장 1.8은 '한 칸 옮긴다'고 해요. *입력*에서는 한 칸이 맞아요. 출력에서는 도장이 **스트라이드**만큼 움직여요. 그래서 맵이 커져요.
+# 주장 1.8에는 '한 칸 옮긴다'는 말이 있어요. *입력*에서는 한 칸이 맞아요. 하지만 출력에서는 도장이 **스트라이드**만큼 움직여요. 그래서 맵이 커져요.
 #
 # ### 평균일까요, 합일까요?
 #
-# 도장을 한 번 찍고, 오른쪽으로 두 칸 옮겨서 또 찍어요. 두 도장이 겹친 칸에는 무엇이 남을까요? 위에서 이미 골랐죠? 실행해 보세요.
+# 도장을 한 번 찍고, 오른쪽으로 두 칸 옮겨서 또 찍어요. 겹친 칸에는 어떤 값이 남을까요? 답은 위에서 이미 골랐죠? 이제 실행해 보세요.
 
 # %% tags=["claim-1.9", "nbval-check-output"]
 two_cells = torch.tensor([[[[5., 3.]]]])
@@ -373,21 +375,22 @@ plain_stamp = torch.ones(1, 1, 3, 3)
 prints = ops.conv_transpose2d(two_cells, plain_stamp, stride=2)
 count = ops.stamp_count((1, 2), kernel=3, stride=2)
 print(T(en="values:", ko="값:"), prints[0, 0, 1].tolist())
-print(T(en="stamps on each cell:", ko="칸마다 찍힌 도장 수:"), count[1].tolist())
+print(T(en="stamps on each cell:", ko="칸마다 도장이 찍힌 횟수:"), count[1].tolist())
 print(T(en="in the middle:", ko="가운데 칸:"), prints[0, 0, 0, 2].item(), "| 5 + 3 =", 5.0 + 3.0, "|", T(en="their average =", ko="평균 ="), (5.0 + 3.0) / 2)
 exercises.claims.decide("1.9")
 assert prints[0, 0, 0, 2] == two_cells.sum()
 
 # %% tags=["look"]
-figures.grids([(two_cells, "input", T(en="two cells", ko="칸 두 개")), (prints, "output", T(en="the middle column is a sum", ko="가운데 열은 합이에요")), (count, "count", T(en="stamps on each cell", ko="칸마다 찍힌 도장 수"))], operators=("", ""))
+figures.grids([(two_cells, "input", T(en="two cells", ko="칸 두 개")), (prints, "output", T(en="the middle column is a sum", ko="가운데 열은 합이에요")), (count, "count", T(en="stamps on each cell", ko="칸마다 도장이 찍힌 횟수"))], operators=("", ""))
 
 # %% [markdown] lang="en"
 # It is the sum. Why do so many people remember an average? Because FCN starts from **bilinear** stamps, and there the sum *looks* like one: the stamp is twice as large as the stride ($k = 2s$), every pixel inside is covered by the
 # same number of stamps, and the weights that meet there add up to 1. Adding them already is a weighted mean. Were they averaged again, a quarter of the picture would be left. And at the border, where stamps are missing, the sum falls below 1.
 
 # %% [markdown] lang="ko"
-# 답은 합이에요. 그런데 왜 평균으로 기억하는 사람이 많을까요? FCN이 **쌍선형(bilinear)** 도장으로 시작하기 때문이에요. 도장이 스트라이드의 두 배 크기라서($k = 2s$) 안쪽 픽셀에는 늘 같은 수의 도장이 찍히고, 거기서 만나는 가중치를 더하면 1이에요.
-# 더하기만 했는데 이미 가중 평균인 셈이에요. 그걸 또 평균 내면 그림은 4분의 1만 남아요. 도장이 모자라는 가장자리에서는 합이 1보다 작아요.
+# 답은 합이에요. 그런데 왜 평균으로 기억하는 사람이 많을까요? FCN이 **쌍선형(bilinear)** 도장으로 시작하기 때문이에요. 이 도장을 찍으면 합이 꼭 평균처럼 *보여요*.
+# 도장이 스트라이드의 두 배 크기라서($k = 2s$) 안쪽 픽셀에는 어디나 같은 횟수로 찍히고, 한 픽셀에서 만나는 가중치를 모두 더하면 1이 되거든요. 더하기만 했는데 이미
+# 가중 평균인 셈이에요. 여기서 또 평균을 내면 값이 4분의 1로 줄어요. 도장이 덜 찍히는 가장자리에서는 가중치의 합이 1보다 작아요.
 
 # %% tags=["nbval-check-output"]
 ones = torch.ones(1, 1, 6, 6, dtype=torch.double)
@@ -404,13 +407,14 @@ assert torch.allclose(inside, torch.ones_like(inside)) and enlarged[0, 0] < 0.6
 # Where the stride does *not* divide the kernel, the counts are uneven, and so is the picture: the **checkerboard** that many generated images show.
 
 # %% [markdown] lang="ko"
-# 스트라이드가 커널 크기를 나누지 *못하면* 도장 수가 고르지 않고, 그림도 고르지 않아요. 생성된 이미지에서 자주 보이는 **체커보드 무늬(checkerboard artifact)**가 바로 이거예요.
+# 커널 크기가 스트라이드로 나누어떨어지지 *않으면* 칸마다 도장이 찍히는 횟수가 달라요. 그래서 그림도 고르지 않아요. 생성 모델이 만든 이미지에서 자주 보이는
+# **체커보드 무늬**(checkerboard artifact)가 바로 이거예요.
 
 # %% tags=["look", "nbval-check-output"]
 counts = {f"k={k}, s={s}": ops.stamp_count((5, 5), kernel=k, stride=s) for k, s in [(3, 2), (5, 3), (4, 2)]}
 for name, count in counts.items():
     inside = count[4:-4, 4:-4]
-    print(name, T(en="stamps on an inner cell:", ko="안쪽 칸의 도장 수:"), sorted(set(inside.flatten().tolist())))
+    print(name, T(en="stamps on an inner cell:", ko="안쪽 칸에 도장이 찍힌 횟수:"), sorted(set(inside.flatten().tolist())))
 figures.grids([(count[:9, :9], "count", name) for name, count in counts.items()], operators=("", ""))
 
 # %% [markdown] lang="en"
