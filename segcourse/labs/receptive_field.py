@@ -192,11 +192,19 @@ class ReceptiveFieldLab(Lab):
         field = ops.receptive_field(network(stack), size)
         cell = tuple(extent // 2 for extent in field.extent)
         box, heat = field.at(*cell), paths(stack, size, cell)
+        top, left, bottom, right = box.y0, box.x0, box.y1, box.x1
+        shown = figures.photo("chelsea", size=size).permute(1, 2, 0).numpy().astype(np.uint8)
+        framed = shown.repeat(8, 0).repeat(8, 1)
+        a, b, c, d = (8 * edge for edge in (top, bottom, left, right))
+        blue = np.zeros(framed.shape[:2], dtype=bool)
+        blue[a - 10:b + 10, c - 10:d + 10], blue[a:b, c:d] = True, False
+        framed[blue] = (31, 111, 180)           # the input's blue
         names = [say(en=en, ko=ko) for en, ko in (("3×3", "3×3"), ("3×3", "3×3"), ("pooling", "풀링"), ("3×3", "3×3"))]
-        title = say(en=f"{' → '.join(names)}: one output sees {box.height}×{box.width} pixels",
-                    ko=f"{' → '.join(names)}: 출력 하나가 {box.height}×{box.width}픽셀을 봐요")
-        figure = figures.receptive_field(figures.photo("chelsea", size=size), [box], heat=heat, labels=[f"{box.height}×{box.width}"],
-                                         title=title)
+        titles = [" → ".join(names),
+                  say(en=f"one output sees {box.height}×{box.width} pixels", ko=f"출력 하나가 보는 {box.height}×{box.width}픽셀"),
+                  say(en="paths from each pixel to it", ko="픽셀마다 이어지는 경로 수")]
+        figure = figures.images([framed, shown[top:bottom, left:right], heat[top:bottom, left:right]], columns=3,
+                                kinds=["photo", "photo", "heat"], titles=titles)
         figure.alt = say(
             en=f"Lab, build a receptive field: two 3x3 convolutions, a 2x2 pooling and another 3x3 over a photo of {size[0]}x{size[1]} "
                f"pixels. Output ({cell[0]}, {cell[1]}) sees {box.height}x{box.width} pixels, from row {box.y0} to row {box.y1 - 1} and from "
