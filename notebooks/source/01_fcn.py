@@ -423,9 +423,9 @@ figures.grids([(count[:9, :9], "count", name) for name, count in counts.items()]
 # Type numbers into the input or the kernel, or drag them up and down. Lay the stamps one by one; switch between sum and average.
 
 # %% [markdown] lang="ko"
-# ## 실험실, 도장 찍어 보기
+# ## 실험실 · 도장 찍어 보기
 #
-# 입력과 커널에 숫자를 써 넣거나 위아래로 끌어 보세요. 도장을 하나씩 찍으면서 합과 평균을 번갈아 골라 보세요.
+# 입력과 커널의 숫자를 직접 써 넣거나 위아래로 끌어서 바꿔 보세요. 도장을 하나씩 찍으면서 합과 평균을 번갈아 골라 보세요.
 
 # %% tags=["lab"]
 labs.transposed_conv()
@@ -439,12 +439,13 @@ labs.transposed_conv()
 # Claim 1.5 says that enlarging *is* interpolation, and that the paper calls it deconvolution. Bilinear interpolation is a transposed convolution with one particular kernel. The reverse is not true: the layer may learn any kernel.
 
 # %% [markdown] lang="ko"
-# **해 보세요.** 커널 3, 스트라이드 2에서 어느 칸이 밝은가요? 도장 수 맵은 뭐라고 하나요? 커널을 4로 바꿔 보세요. · 쌍선형 커널을 고르고 평균으로 바꾸면 그림이 얼마나 남나요? · 출력이 입력의 딱 두 배가 되는 패딩을
-# 찾아보세요.
+# **해 보세요.** 커널 크기가 3이고 스트라이드가 2일 때 어느 칸이 밝은가요? 그 칸에는 도장이 몇 번 찍혔나요? 개수를 보여 주는 맵에서 확인하고, 커널 크기를 4로 바꿔 보세요.
+# · 쌍선형 커널을 고르고 합을 평균으로 바꿔 보세요. 그림이 어떻게 되나요? · 출력이 입력의 딱 두 배가 되는 패딩을 찾아보세요.
 #
 # ### 보간일까요, 디컨볼루션일까요?
 #
-# 주장 1.5는 키우는 일이 곧 보간이고, 논문이 그것을 디컨볼루션이라고 부른다고 해요. 쌍선형 보간(bilinear interpolation)은 커널 하나를 딱 정해 둔 전치 합성곱이에요. 거꾸로는 아니에요. 이 층은 어떤 커널이든 배울 수 있거든요.
+# 주장 1.5에 따르면 맵을 키우는 일은 *곧* 보간이고, 논문은 그걸 디컨볼루션이라고 불러요. 쌍선형 보간(bilinear interpolation)은 전치 합성곱이 맞아요. 커널을 한 가지로 정해 둔
+# 전치 합성곱이죠. 하지만 거꾸로는 성립하지 않아요. 전치 합성곱은 어떤 커널이든 배울 수 있거든요.
 
 # %% tags=["claim-1.5", "nbval-check-output"]
 patch = figures.photo("chelsea", size=(24, 36)).double().mean(0)[None, None] / 255
@@ -456,15 +457,15 @@ gap = (by_stamps - by_interpolation)[inside].abs().max().item()
 other = ops.conv_transpose2d(patch, torch.ones(1, 1, factor, factor, dtype=torch.double), stride=factor)
 gap_other = (other - by_interpolation)[inside].abs().max().item()
 
-print(T(en="bilinear stamps against F.interpolate:", ko="쌍선형 도장과 F.interpolate의 차이:"), "< 1e-12" if gap < 1e-12 else gap)
-print(T(en="square stamps against it:", ko="네모 도장과의 차이:"), "> 0.1" if gap_other > 0.1 else gap_other)
+print(T(en="bilinear stamps against F.interpolate:", ko="쌍선형 도장으로 키운 값과 F.interpolate의 차이:"), "< 1e-12" if gap < 1e-12 else gap)
+print(T(en="square stamps against it:", ko="모두 1인 도장으로 키운 값과 F.interpolate의 차이:"), "> 0.1" if gap_other > 0.1 else gap_other)
 learned = nn.ConvTranspose2d(1, 1, 2 * factor, stride=factor, padding=factor // 2, bias=False)
-print(T(en="numbers such a layer can learn:", ko="이런 층이 배울 수 있는 숫자 수:"), sum(p.numel() for p in learned.parameters() if p.requires_grad))
+print(T(en="numbers such a layer can learn:", ko="이런 층에서 학습되는 가중치 수:"), sum(p.numel() for p in learned.parameters() if p.requires_grad))
 exercises.claims.decide("1.5")
 assert gap < 1e-12 and gap_other > 0.1
 
 # %% tags=["look"]
-figures.images([patch[0, 0], other[0, 0], by_stamps[0, 0]], columns=3, titles=[T(en="24x36", ko="24x36"), T(en="square stamps: copies", ko="네모 도장은 복사예요"), T(en="bilinear stamps: interpolation", ko="쌍선형 도장은 보간이에요")])
+figures.images([patch[0, 0], other[0, 0], by_stamps[0, 0]], columns=3, titles=[T(en="24x36", ko="24x36"), T(en="square stamps: copies", ko="모두 1인 도장은 복사해요"), T(en="bilinear stamps: interpolation", ko="쌍선형 도장은 보간해요")])
 
 # %% [markdown] lang="en"
 # The released FCN code even keeps these kernels fixed; the paper learns the inner ones, and its authors report no significant difference.
@@ -474,11 +475,12 @@ figures.images([patch[0, 0], other[0, 0], by_stamps[0, 0]], columns=3, titles=[T
 # Does stride 2 halve, and does its transpose double? Watch what happens to 7 and 8: both become 4. From 4 alone the way back is not determined, and that is what `output_padding` is for.
 
 # %% [markdown] lang="ko"
-# 공개된 FCN 코드는 이 커널을 아예 고정해 둬요. 논문은 중간 층의 커널을 학습하는데, 저자 말로는 뚜렷한 차이가 없었어요.
+# 공개된 FCN 코드에서는 이 커널을 아예 고정해 두었어요. 논문에서는 중간 업샘플링 층의 커널을 학습하는데, 저자들은 눈에 띄는 차이가 없었다고 해요.
 #
 # ### 크기는 어떻게 변할까요?
 #
-# 스트라이드 2는 정말 반으로 줄이고, 그 전치는 두 배로 키울까요? 7과 8을 눈여겨보세요. 둘 다 4가 돼요. 4만 보고는 어디서 왔는지 알 수 없어요. 그래서 `output_padding`이 있어요.
+# 스트라이드가 2이면 크기가 정말 반으로 줄고, 전치 합성곱을 하면 두 배로 커질까요? 7과 8을 눈여겨보세요. 둘 다 4로 줄어요. 그러니 4만 봐서는 원래 어느 쪽이었는지
+# 알 수 없어요. 그걸 정해 주려고 `output_padding`이 있어요.
 
 # %% tags=["claim-1.7", "nbval-check-output"]
 weight = torch.randn(1, 1, 3, 3)
@@ -502,10 +504,11 @@ assert all(fits) and (halved, doubled) == (8, 16)
 # An inverse would give $x$ back. Which of the two does the layer do?
 
 # %% [markdown] lang="ko"
-# ### 합성곱을 되돌릴까요?
+# ### 합성곱을 되돌리는 연산일까요?
 #
-# 이름만 보면 그럴 것 같아요. 합성곱은 행렬 $A$예요. 크고, 거의 다 0인 행렬이죠. 이 층은 그 *전치* $A^\top$를 곱해요. 전치는 내적을 지켜요. $\langle Ax, y\rangle = \langle x, A^\top y\rangle$이에요.
-# 역행렬이라면 $x$를 그대로 돌려줘야 해요. 이 층은 둘 가운데 어느 쪽일까요?
+# 디컨볼루션이라는 이름만 보면 그럴 것 같아요. 합성곱은 행렬 $A$를 곱하는 일이에요. 크고, 거의 다 0인 행렬이죠. 이 층은 그 *전치* $A^\top$를 곱해요.
+# 전치를 곱하면 내적이 지켜져요. 식으로는 $\langle Ax, y\rangle = \langle x, A^\top y\rangle$이에요. 역행렬을 곱하면 $x$가 그대로 돌아와야 해요.
+# 이 층은 내적을 지킬까요, 값을 되돌릴까요?
 
 # %% tags=["claim-1.6", "nbval-check-output"]
 generator = torch.Generator().manual_seed(2)
@@ -517,9 +520,9 @@ back = ops.conv_transpose2d(Ax, kernel, stride=2)
 
 inner_gap = ((Ax * y).sum() - (x * ops.conv_transpose2d(y, kernel, stride=2)).sum()).abs().item()
 value_gap = ((back - x).norm() / x.norm()).item()
-print(T(en="shape restored:", ko="모양이 돌아왔는가:"), tuple(back.shape) == tuple(x.shape))
+print(T(en="shape restored:", ko="모양 복원:"), tuple(back.shape) == tuple(x.shape))
 print(T(en="<Ax, y> = <x, A'y>:", ko="<Ax, y> = <x, A'y>:"), "< 1e-12" if inner_gap < 1e-12 else inner_gap)
-print(T(en="values restored:", ko="값이 돌아왔는가:"), value_gap < 1e-6, "|", T(en="relative error > 50 %:", ko="상대 오차 > 50 %:"), value_gap > 0.5)
+print(T(en="values restored:", ko="값 복원:"), value_gap < 1e-6, "|", T(en="relative error > 50 %:", ko="상대 오차 > 50%:"), value_gap > 0.5)
 exercises.claims.decide("1.6")
 assert back.shape == x.shape and inner_gap < 1e-12 and value_gap > 0.5
 
@@ -531,11 +534,12 @@ assert back.shape == x.shape and inner_gap < 1e-12 and value_gap > 0.5
 # A convolution and its transpose, max pooling and unpooling, side by side. Three lights: shape, values, inner product. Which identity survives?
 
 # %% [markdown] lang="ko"
-# 모양은 돌아오는데 값은 돌아오지 않아요. 주장은 틀렸고, *디컨볼루션*이라는 이름도 틀렸어요. 신호 처리에서 그 말은 역연산을 뜻하거든요. 그래서 이 강의는 *전치 합성곱*이라고 불러요.
+# 모양은 돌아왔지만 값은 돌아오지 않았어요. 주장도 틀렸고, *디컨볼루션*이라는 이름도 맞지 않아요. 신호 처리에서 디컨볼루션은 역연산을 뜻하거든요. 그래서 이 강의에서는
+# *전치 합성곱*이라고 불러요.
 #
-# ## 실험실, 되돌릴 수 없어요
+# ## 실험실 · 되돌릴 수 있을까요?
 #
-# 합성곱과 그 전치, 최대 풀링과 언풀링을 나란히 놓았어요. 불이 세 개 있어요. 모양, 값, 내적이에요. 끝까지 살아남는 것은 어느 것일까요?
+# 합성곱과 전치 합성곱, 최대 풀링과 언풀링을 나란히 놓았어요. 모양, 값, 내적이 그대로인지 보여 주는 불이 세 개 있어요. 끝까지 켜져 있는 불은 어느 것일까요?
 
 # %% tags=["lab"]
 labs.no_inverse()
@@ -549,24 +553,25 @@ labs.no_inverse()
 # The trunk is VGG16. Its three fully connected layers have become fc6 (7x7), fc7 (1x1) and score_fr (1x1). What follows is new: the score map is enlarged, and two short cuts bring in what the trunk knew at stride 16 and 8.
 
 # %% [markdown] lang="ko"
-# **해 보세요.** 입력에서 숫자 하나를 바꿔 보세요. 어느 불이 꺼지나요? · 값까지 돌아오는 커널을 찾을 수 있을까요? (0이 아닌 숫자 하나면 되는데, 스트라이드 운도 따라야 해요.) · 풀링 쪽 입력 하나를 음수로 바꾸고 0이 무슨 일을 하는지
-# 지켜보세요.
+# **해 보세요.** 입력에서 숫자 하나를 바꿔 보세요. 어느 불이 꺼지나요? · 값까지 돌아오는 커널을 찾을 수 있을까요? (0이 아닌 숫자가 하나뿐이면 되는데,
+# 스트라이드에도 운이 많이 따라야 해요.) · 풀링 쪽 입력에서 숫자 하나를 음수로 바꿔 보세요. 언풀링으로 채워진 0 때문에 어떤 일이 생기나요?
 #
-# ## 네트워크, 답 하나에서 맵으로
+# ## 네트워크 · 답 하나에서 맵으로
 #
-# 몸통은 VGG16이에요. 완전 연결층 세 개는 fc6(7x7), fc7(1x1), score_fr(1x1)로 바뀌었어요. 그다음이 새로운 부분이에요. 점수 맵을 키우면서, 몸통이 스트라이드 16과 8에서 알던 것을 지름길 두 개로 들여와요.
+# 몸통(백본)은 VGG16이에요. 완전 연결층 세 개는 합성곱 fc6(7x7), fc7(1x1), score_fr(1x1)로 바뀌었어요. 새로운 것은 그다음이에요. 점수 맵을 키우면서, 몸통이 스트라이드 16과 8에서
+# 뽑아 둔 정보를 스킵 연결(skip connection) 두 개로 가져와요.
 
 # %% tags=["look"]
 figures.architecture(
     stages=[("pool1", 2, 64), ("pool2", 4, 128), ("pool3", 8, 256), ("pool4", 16, 512), ("pool5", 32, 512), ("fc6", 32, 4096), ("fc7", 32, 4096)],
     skips=[("fc7", "score_fr"), ("pool4", "score_pool4"), ("pool3", "score_pool3")],
-    title=T(en="FCN-8s: two short cuts carry position past the deep layers", ko="FCN-8s, 지름길 두 개가 깊은 층을 건너 위치를 실어 날라요"))
+    title=T(en="FCN-8s: two short cuts carry position past the deep layers", ko="FCN-8s, 깊은 층을 건너뛰어 위치를 전하는 스킵 연결 두 개"))
 
 # %% [markdown] lang="en"
 # At full size, beside what the paper published. Where the counts differ, the row says why.
 
 # %% [markdown] lang="ko"
-# 원래 크기로 만들어서 논문이 적은 숫자 옆에 놓아 볼게요. 어긋나는 곳은 그 줄에 까닭을 적었어요.
+# 이번에는 원래 크기로 만들어서 논문에 적힌 숫자와 나란히 놓아 볼게요. 숫자가 다르면 그 줄에 이유를 적었어요.
 
 # %% tags=["nbval-check-output"]
 counts = {}
@@ -594,14 +599,16 @@ for name, number in papers.items():
 # The **receptive field** of a cell is the part of the picture that can change it. The paper says 404 pixels. `ops.receptive_field` computes it from the traced network, and the gradient says how much of it really matters.
 
 # %% [markdown] lang="ko"
-# 세 가지를 눈여겨보세요. 논문의 134M은 업샘플링 층을 뺀 수예요. 그 층까지 빽빽하게 저장하면 FCN-8s는 나중 논문의 표에 나오는 134.5M이 돼요. AlexNet의 57M은 원래처럼 *그룹* 합성곱을 써야 나와요. 그리고 전체 가중치의
-# 4분의 3이 fc6 한 층에 몰려 있어요.
+# 세 가지를 눈여겨보세요. 논문의 134M은 업샘플링 층을 뺀 수예요. 업샘플링 층의 커널까지 빠짐없이 세면 FCN-8s는 134.5M이 되고, 이후 논문의 표에는 이 숫자가 나와요.
+# AlexNet의 57M은 원래 AlexNet처럼 *그룹* 합성곱을 써야 나와요. 그리고 전체 가중치의 4분의 3이 fc6 한 층에 몰려 있어요.
 #
-# 중괄호 안의 숫자는 각 맵을 어디서 잘라야 하는지예요. 논문은 아주 작은 사진도 버틸 수 있게 둘레에 100픽셀을 덧대고, 크롭으로 그걸 되돌려요. 이 숫자들은 연습 문제에서 직접 구해 볼 거예요.
+# 중괄호 안의 숫자는 맵마다 어디서부터 잘라 쓰는지를 나타내요. 논문에서는 아주 작은 사진도 끝까지 지나갈 수 있게 둘레에 100픽셀을 덧대고, 나중에 크롭(crop)으로 그만큼
+# 잘라 내요. 이 숫자는 연습 문제에서 직접 구해 볼 거예요.
 #
-# ### 칸 하나가 보는 넓이
+# ### 칸 하나가 보는 영역
 #
-# 칸 하나의 값을 바꿀 수 있는 사진 영역이 그 칸의 **수용 영역(receptive field)**이에요. 논문은 404픽셀이라고 해요. `ops.receptive_field`는 네트워크를 따라가며 이 값을 계산하고, 기울기는 그중 얼마가 정말 영향을 주는지 말해 줘요.
+# 사진에서 칸 하나의 값을 바꿀 수 있는 부분을 그 칸의 **수용 영역**(receptive field)이라고 해요. 논문에는 404픽셀이라고 적혀 있어요. `ops.receptive_field`는 네트워크를
+# 층마다 따라가며 이 크기를 계산해요. 그 가운데 실제로 영향을 주는 부분이 얼마나 되는지는 기울기를 보면 알 수 있어요.
 
 # %% tags=["nbval-check-output"]
 with torch.device("meta"):
@@ -613,7 +620,7 @@ for name in ("fcn_alexnet", "fcn32s"):
     assert field.size[0] == number.value
 for name in ("fcn32s", "fcn8s"):
     field = ops.receptive_field(networks[name], (224, 224))
-    print(name, T(en="output pixel: from", ko="출력 픽셀:"), field.size_min[0], T(en="to", ko="~"), field.size_max[0])
+    print(name, T(en="output pixel: from", ko="출력 픽셀의 수용 영역:"), field.size_min[0], T(en="to", ko="~"), field.size_max[0])
 
 # %% tags=["look"]
 small = models.create("fcn32s", num_classes=11, width=1 / 16, padding="same").eval()
@@ -621,7 +628,7 @@ chelsea = figures.photo("chelsea", size=(256, 384))
 seen = ops.effective_receptive_field(small.features, (256, 384), position=(4, 6))
 box = ops.receptive_field(small.features, (256, 384)).at(4, 6)
 figures.receptive_field(chelsea, [box], heat=seen, title=T(
-    en="One cell of pool5: its field is the box, its influence the bright middle", ko="pool5의 칸 하나. 수용 영역은 상자, 실제 영향은 밝은 가운데예요"))
+    en="One cell of pool5: its field is the box, its influence the bright middle", ko="pool5의 칸 하나, 상자는 수용 영역이고 밝은 가운데가 실제로 영향을 줘요"))
 
 # %% [markdown] lang="en"
 # Untrained, most of the influence sits in the middle of the box: the *effective* receptive field is much smaller than the theoretical one.
@@ -629,9 +636,9 @@ figures.receptive_field(chelsea, [box], heat=seen, title=T(
 # ## Lab: build a receptive field
 
 # %% [markdown] lang="ko"
-# 학습하기 전에는 영향이 대부분 상자 가운데에 몰려 있어요. *유효 수용 영역(effective receptive field)*은 이론값보다 훨씬 작아요.
+# 아직 학습하지 않은 네트워크라서 영향이 대부분 상자 가운데에 몰려 있어요. 그래서 *유효 수용 영역*(effective receptive field)은 이론으로 구한 수용 영역보다 훨씬 작아요.
 #
-# ## 실험실, 수용 영역 쌓아 보기
+# ## 실험실 · 층을 쌓아 수용 영역 키우기
 
 # %% tags=["lab"]
 labs.receptive_field()
@@ -645,13 +652,14 @@ labs.receptive_field()
 # apart after sixteen convolutions at stride 1, and how many after five poolings?
 
 # %% [markdown] lang="ko"
-# **해 보세요.** 3x3 합성곱 두 번과 5x5 한 번은 수용 영역이 같아요. 가중치 수는 어떨까요? · 풀링을 맨 앞에 두었다가 맨 뒤로 옮겨 보세요. 어느 쪽이 더 크게 바뀌나요? · 가장자리 출력을 가리키고 수용 영역이 사진 밖으로 나가는 모습을
-# 지켜보세요.
+# **해 보세요.** 3x3 합성곱 두 번과 5x5 한 번은 수용 영역이 같아요. 가중치 수도 같을까요? · 풀링을 맨 앞에 두었다가 맨 뒤로 옮겨 보세요. 어느 쪽에 있을 때 풀링의 영향이 더 큰가요?
+# · 가장자리에 있는 출력을 가리켜서, 수용 영역이 사진 밖으로 나가는 모습을 지켜보세요.
 #
-# ### 내려가는 길에 무엇이 사라질까요?
+# ### 맵이 작아지는 동안 무엇이 사라질까요?
 #
-# '합성곱을 너무 많이 하면 정보가 사라진다'(주장 1.11)는 말에는 용의자가 둘이에요. *합성곱*과 *풀링*이에요. 따로 떼어 볼게요. 32x32 블록의 1,024자리에 밝은 점을 하나씩 찍어요. 스트라이드 1 합성곱 16번을 지난 뒤에는 그림 몇 장을
-# 서로 구별할 수 있을까요? 풀링 5번을 지난 뒤에는요?
+# 주장 1.11은 '합성곱을 너무 많이 하면 정보가 사라진다'고 해요. 의심할 만한 것은 두 가지, *합성곱*과 *풀링*이에요. 하나씩 따로 살펴볼게요. 32x32 블록에는 자리가 1,024개
+# 있어요. 자리마다 한 장씩, 거기에만 밝은 점이 있는 그림을 만들어요. 스트라이드가 1인 합성곱을 16번 하고 나면 이 가운데 몇 장을 서로 구별할 수 있을까요? 풀링을 5번
+# 하고 나면요?
 
 # %% tags=["claim-1.11", "nbval-check-output"]
 dots = torch.eye(32 * 32, dtype=torch.double).view(1024, 1, 32, 32)
@@ -659,10 +667,10 @@ blur = torch.tensor([[1., 2., 1.], [2., 4., 2.], [1., 2., 1.]], dtype=torch.doub
 
 deep = dots
 for _ in range(16):
-    deep = ops.conv2d(deep, blur, padding=1)     # en: sixteen layers, stride 1 | ko: 스트라이드 1로 16층
+    deep = ops.conv2d(deep, blur, padding=1)     # en: sixteen layers, stride 1 | ko: 스트라이드가 1인 층 16개
 pooled = dots
 for _ in range(5):
-    pooled = F.max_pool2d(pooled, 2)     # en: five layers, stride 2 each | ko: 스트라이드 2로 5층
+    pooled = F.max_pool2d(pooled, 2)     # en: five layers, stride 2 each | ko: 스트라이드가 2인 층 5개
 
 def distinct(answers):
     return len(torch.unique(answers.flatten(1).mul(1e12).round(), dim=0))
@@ -681,12 +689,14 @@ assert distinct(deep) == 1024 and distinct(pooled) == 1
 # at this place. And one line on what adding scores means: softmax turns sums into products, so adding logits multiplies probabilities.
 
 # %% [markdown] lang="ko"
-# 합성곱은 점을 흐리게 했지만 하나도 잃지 않았어요. 풀링은 모두 잃었어요. 학습된 몸통은 위치를 채널 속에 조금 숨겨 두기도 하지만, 꼭 그러라는 법은 없어요. 앞쪽 층에서 온 지름길은 위치를 그냥 *가지고* 있어요.
+# 합성곱을 거친 점은 흐려졌지만, 점의 위치는 1,024개 모두 구별할 수 있어요. 풀링을 거치니 위치가 하나도 남지 않았어요. 학습한 몸통이 위치를 채널 속에 조금 숨겨 두기도
+# 하지만, 꼭 그런다는 보장은 없어요. 앞쪽 층에서 바로 이어진 스킵 연결에는 위치가 그냥 *남아* 있어요.
 #
-# ### 스킵은 무엇이고, 합은 무슨 일을 할까요?
+# ### 스킵 연결은 무엇이고, 더하면 무슨 일이 생길까요?
 #
-# 스킵 연결(skip connection)은 지름길 그 자체예요. pool4와 pool3이 1x1 합성곱을 지나 클래스 점수가 돼요. 더하기는 FCN이 그 둘을 *섞는* 방법이에요. U-Net은 이어 붙이고, FRRN은 스트림 하나를 통째로 끌고 가요. 네트워크에서 바로 그 자리를
-# 뜯어볼게요. 점수를 더한다는 말의 뜻도 한 줄 적어 둘게요. 소프트맥스는 합을 곱으로 바꿔요. 그러니 로짓을 더하면 확률이 곱해져요.
+# 스킵 연결은 층을 건너뛰어 이어 주는 길, 딱 거기까지예요. 이 길에서 pool4와 pool3이 1x1 합성곱을 지나 클래스 점수가 돼요. 더하기는 FCN이 이 점수를 *합치는* 방법일 뿐이에요.
+# U-Net은 더하는 대신 이어 붙이고, FRRN은 스트림 하나를 통째로 끌고 가요. 네트워크에서 바로 그 자리를 뜯어볼게요. 점수를 더한다는 것이 무슨 뜻인지도 한 줄로 적어
+# 둘게요. 소프트맥스를 거치면 합이 곱으로 바뀌어요. 그러니 로짓을 더하면 확률을 곱하는 셈이에요.
 
 # %% tags=["claim-1.12", "nbval-check-output"]
 torch.manual_seed(0)
@@ -706,7 +716,7 @@ print("score_pool4:", network.score_pool4.kernel_size, tuple(caught["score_pool4
 inside_enlarged = any(torch.allclose(enlarged, caught["upscore2"][1][..., i:i + 6, j:j + 8], atol=1e-5) for i in range(3) for j in range(3))
 a, b = torch.randn(11), torch.randn(11)
 product = F.softmax(a, 0) * F.softmax(b, 0)
-print(T(en="fused = enlarged + short cut:", ko="섞은 값 = 키운 값 + 지름길:"), inside_enlarged)
+print(T(en="fused = enlarged + short cut:", ko="합친 값 = 키운 값 + 스킵 연결로 온 값:"), inside_enlarged)
 exercises.claims.decide("1.12")
 assert inside_enlarged and short_cut.abs().max() > 0 and torch.allclose(F.softmax(a + b, 0), product / product.sum(), atol=1e-6)
 
@@ -718,7 +728,8 @@ assert inside_enlarged and short_cut.abs().max() > 0 and torch.allclose(F.softma
 # %% [markdown] lang="ko"
 # ### 한꺼번에 키울까요, 차례로 키울까요?
 #
-# 주장 1.10은 맵마다 한 번에 키워서 셋을 더해요. FCN-8s는 2배, 2배, 그리고 8배로 차례차례 올라가요. 둘은 같을까요? FCN의 커널($k = 2s$)이라면 매끄러운 맵에서는 *거의* 같고, 잡음에서는 뚜렷하게 달라요. 텐트 커널($k = 2s - 1$)이라면 차례로 키워도 정확히 같아요.
+# 주장 1.10에서는 맵마다 한 번에 끝까지 키워서 셋을 더해요. 하지만 FCN-8s는 2배, 2배, 8배로 나누어 차례로 키워요. 결과가 같을까요? FCN의 커널($k = 2s$)을 쓰면 매끄러운 맵에서는
+# *거의* 같고, 잡음에서는 뚜렷하게 달라요. 텐트 모양 커널($k = 2s - 1$)을 쓰면 차례로 키워도 정확히 같아요.
 
 # %% tags=["claim-1.10", "nbval-check-output"]
 def enlarge(x, factor, taps):
@@ -728,7 +739,7 @@ def enlarge(x, factor, taps):
 def gap(x, taps):
     at_once = enlarge(x, 32, taps)
     in_steps = enlarge(enlarge(enlarge(x, 2, taps), 2, taps), 8, taps)
-    rows = (in_steps.shape[-1] - at_once.shape[-1]) / 2     # en: both are centred on the same pixels | ko: 둘 다 같은 픽셀에 중심을 둬요
+    rows = (in_steps.shape[-1] - at_once.shape[-1]) / 2     # en: both are centred on the same pixels | ko: 두 맵의 중심을 같은 픽셀에 맞춰요
     cut = lambda big, small: big[..., int(rows):int(rows) + small, int(rows):int(rows) + small]
     in_steps = cut(in_steps, at_once.shape[-1])
     inside = (..., slice(96, -96), slice(96, -96))
