@@ -458,14 +458,14 @@ other = ops.conv_transpose2d(patch, torch.ones(1, 1, factor, factor, dtype=torch
 gap_other = (other - by_interpolation)[inside].abs().max().item()
 
 print(T(en="bilinear stamps against F.interpolate:", ko="쌍선형 도장으로 키운 값과 F.interpolate의 차이:"), "< 1e-12" if gap < 1e-12 else gap)
-print(T(en="square stamps against it:", ko="모두 1인 도장으로 키운 값과 F.interpolate의 차이:"), "> 0.1" if gap_other > 0.1 else gap_other)
+print(T(en="square stamps against it:", ko="평평한 도장으로 키운 값과 F.interpolate의 차이:"), "> 0.1" if gap_other > 0.1 else gap_other)
 learned = nn.ConvTranspose2d(1, 1, 2 * factor, stride=factor, padding=factor // 2, bias=False)
 print(T(en="numbers such a layer can learn:", ko="이런 층에서 학습되는 가중치 수:"), sum(p.numel() for p in learned.parameters() if p.requires_grad))
 exercises.claims.decide("1.5")
 assert gap < 1e-12 and gap_other > 0.1
 
 # %% tags=["look"]
-figures.images([patch[0, 0], other[0, 0], by_stamps[0, 0]], columns=3, titles=[T(en="24x36", ko="24x36"), T(en="square stamps: copies", ko="모두 1인 도장은 복사해요"), T(en="bilinear stamps: interpolation", ko="쌍선형 도장은 보간해요")])
+figures.images([patch[0, 0], other[0, 0], by_stamps[0, 0]], columns=3, titles=[T(en="24x36", ko="24x36"), T(en="square stamps: copies", ko="평평한 도장은 복사해요"), T(en="bilinear stamps: interpolation", ko="쌍선형 도장은 보간해요")])
 
 # %% [markdown] lang="en"
 # The released FCN code even keeps these kernels fixed; the paper learns the inner ones, and its authors report no significant difference.
@@ -689,7 +689,7 @@ assert distinct(deep) == 1024 and distinct(pooled) == 1
 # at this place. And one line on what adding scores means: softmax turns sums into products, so adding logits multiplies probabilities.
 
 # %% [markdown] lang="ko"
-# 합성곱을 거친 점은 흐려졌지만, 점의 위치는 1,024개 모두 구별할 수 있어요. 풀링을 거치니 위치가 하나도 남지 않았어요. 학습한 몸통이 위치를 채널 속에 조금 숨겨 두기도
+# 합성곱을 거친 점은 흐려졌지만, 점의 위치는 모두 구별할 수 있어요. 풀링을 거치니 위치가 하나도 남지 않았어요. 학습한 몸통이 위치를 채널 속에 조금 숨겨 두기도
 # 하지만, 꼭 그런다는 보장은 없어요. 앞쪽 층에서 바로 이어진 스킵 연결에는 위치가 그냥 *남아* 있어요.
 #
 # ### 스킵 연결은 무엇이고, 더하면 무슨 일이 생길까요?
@@ -768,12 +768,15 @@ assert max(smooth_tent, noise_tent) < 1e-12 < 1e-3 < smooth < noise
 # %% [markdown] lang="ko"
 # ## 학습해 보기
 #
-# 이제 진짜로 학습해 볼게요. 채널을 VGG16의 8분의 1로 줄인 FCN-8s에, 패키지가 그린 96x128 거리 그림을 넣어요. ImageNet은 본 적이 없어요. He 초기화로 시작하고, 손실에서 드문 클래스에 가중치를 더 주고, 스텝 수와 시드는 정해 두었어요. 곡선은 실시간으로 그려져요.
+# 이제 진짜로 학습시켜 볼게요. 채널을 VGG16의 8분의 1로 줄인 FCN-8s가, 강의 패키지로 그린 96x128 거리 그림을 보고 배워요. ImageNet은 한 번도 본 적이 없어요.
+# 가중치는 He 초기화로 시작하고, 손실에서는 드문 클래스에 가중치를 더 줘요. 스텝 수와 시드는 정해 두었어요. 학습 곡선은 실시간으로 그려져요.
 #
-# 논문에 없는 것이 하나 있어요. 합성곱마다 뒤에 붙인 **배치 정규화(batch normalisation)**예요. 배치 전체에서 채널 하나의 값을 모아 평균을 빼고 퍼진 정도로 나눈 다음, 학습되는 숫자 두 개로 쓸모 있던 크기와 위치를 되살려요.
-# 그러면 아래층의 값이 커지든 작아지든 위층이 쫓아다니지 않아도 되고, 크게 걸어도 넘어지지 않아요. 2015년의 FCN은 ImageNet이 이미 크기를 맞춰 둔 가중치로 시작하니까 없어도 됐어요. 여기서는 맨손으로 시작해요. 이걸 빼면 어떻게 되는지는 03장에서 재 볼게요.
+# 논문에는 없는 것을 하나 넣었어요. 합성곱마다 뒤에 붙인 **배치 정규화**(batch normalisation)예요. 채널마다 배치 전체의 값을 모아 평균을 빼고 퍼진 정도로 나눈 다음,
+# 학습되는 숫자 두 개로 쓸모 있던 크기와 위치를 되살려요. 그러면 앞 층의 값이 커지거나 작아질 때마다 뒤 층이 따라 바뀌지 않아도 되고, 한 번에 크게 업데이트해도
+# 학습이 무너지지 않아요. 2015년의 FCN은 ImageNet에서 이미 크기가 맞춰진 가중치로 시작하니까 배치 정규화가 없어도 됐어요. 여기서는 아무것도 배우지 않은 상태에서
+# 시작해요. 이걸 빼면 어떻게 되는지는 03장에서 재 볼게요.
 #
-# GPU와 CamVid가 있다면 `DATA = "camvid"`로 바꿔 보세요. 같은 셀이 원래 크기의 네트워크를 360x480 사진으로 학습해요.
+# GPU와 CamVid가 있다면 `DATA = "camvid"`로 바꿔 보세요. 같은 셀에서 원래 크기의 네트워크가 360x480 사진으로 학습해요.
 
 # %% tags=["parameters"]
 DATA = "streets"
@@ -784,7 +787,7 @@ experiment = training.experiments.get("01", data=DATA)
 model, scores, row = experiment.run("fcn8s", seed=SEED, callbacks=[figures.LiveCurve()])
 
 # %%
-figures.class_iou({"FCN-8s": scores}, title=T(en=f"mIoU {scores.miou:.1%}: large things first, thin things last", ko=f"mIoU {scores.miou:.1%}. 큰 것은 잘 찾고 가는 것은 놓쳐요"))
+figures.class_iou({"FCN-8s": scores}, title=T(en=f"mIoU {scores.miou:.1%}: large things first, thin things last", ko=f"mIoU {scores.miou:.1%}. 큰 것은 잘 맞히고 가는 것은 놓쳐요"))
 
 # %%
 test = experiment.data("test")
@@ -798,9 +801,9 @@ figures.prediction_rows(pictures, truths, [training.predict(model, picture) for 
 # Is this network any good? A classifier that sees only the colour of a pixel, and one that also knows how high up it is, are the honest baselines.
 
 # %% [markdown] lang="ko"
-# 사진, 정답, 예측, 오답 순서예요. 윤곽을 따라가며 보세요. 틀린 픽셀은 윤곽에, 그리고 몇 픽셀보다 가는 것에 몰려 있어요.
+# 왼쪽부터 사진, 정답, 예측, 오답이에요. 윤곽을 따라가며 보세요. 틀린 픽셀은 윤곽에, 그리고 굵기가 몇 픽셀도 안 되는 물체에 몰려 있어요.
 #
-# 이 네트워크는 쓸 만한 걸까요? 픽셀 색만 보는 분류기와, 거기에 높이까지 아는 분류기를 정직한 기준으로 놓아 볼게요.
+# 이 네트워크는 쓸 만한 걸까요? 공정한 기준을 놓고 비교해 볼게요. 픽셀의 색만 보는 분류기와, 그 픽셀이 사진에서 얼마나 높이 있는지까지 아는 분류기예요.
 
 # %% tags=["baseline"]
 def places(images, bands):
@@ -818,7 +821,7 @@ for bands in (1, 8):
 print(T(en="colour alone:", ko="색만 볼 때:"), f"{baselines[1].miou:.1%}")
 print(T(en="colour and height in the picture:", ko="색과 높이를 볼 때:"), f"{baselines[8].miou:.1%}")
 print("FCN-8s:", f"{scores.miou:.1%}")
-if DATA == "streets" and not training.experiments.quick():     # en: a shortened run proves nothing | ko: 짧게 줄인 학습은 아무것도 말해 주지 않아요
+if DATA == "streets" and not training.experiments.quick():     # en: a shortened run proves nothing | ko: 짧게 줄인 학습으로는 아무것도 확인할 수 없어요
     assert scores.miou > baselines[8].miou + 0.20 and scores.iou.min() > 0.10
 
 # %% [markdown] lang="en"
@@ -830,12 +833,12 @@ if DATA == "streets" and not training.experiments.quick():     # en: a shortened
 # %% [markdown] lang="ko"
 # ## 주장은 성립할까요?
 #
-# 논문이 직접 견준 것은 32s, 16s, 8s예요. 지름길이 하나 늘 때마다 나아질까요? 나아진다면 어디가 나아질까요? 셋을 같은 출발점(짝지은 시드)에서 `segcourse bench chapter 01`로 학습해 두었어요. 그림은 그때 저장한 결과를 읽은 거예요.
-# 그 뒤로 학습법이나 모델이 바뀌면 테스트가 실패해요.
+# 논문이 직접 비교한 것은 32s, 16s, 8s예요. 스킵 연결이 하나 늘 때마다 좋아질까요? 좋아진다면 어디가 좋아질까요? `segcourse bench chapter 01`로 셋을 같은 출발점(짝지은 시드)에서
+# 미리 학습시켜 두었어요. 그림은 그때 저장한 결과를 읽어서 그려요. 그 뒤로 학습 방법이나 모델이 바뀌었다면 테스트가 실패해요.
 
 # %% tags=["look"]
 results = experiment.results()
-figures.compare(results["rows"], metrics=("miou", "boundary_iou", "pole_iou"), title=T(en="Each line is one seed: what a finer short cut buys", ko="선 하나가 시드 하나예요. 지름길이 늘면 얼마나 나아질까요"))
+figures.compare(results["rows"], metrics=("miou", "boundary_iou", "pole_iou"), title=T(en="Each line is one seed: what a finer short cut buys", ko="선 하나가 시드 하나예요. 스킵 연결이 늘면 얼마나 좋아질까요?"))
 
 # %% tags=["nbval-check-output"]
 def mean_and_sd(variant, metric):
@@ -854,7 +857,7 @@ for metric in ("miou", "boundary_iou", "pole_iou"):
 
 # %% tags=["look"]
 stored = next(r for r in results["rows"] if (r["variant"], r["seed"]) == ("fcn8s", SEED))
-print(T(en="the table's run with this seed:", ko="표에 있는 같은 시드의 실행:"), f"{stored['miou']:.1%}", "|", T(en="the run above:", ko="위에서 한 실행:"), f"{row['miou']:.1%}",
+print(T(en="the table's run with this seed:", ko="표에서 시드가 같은 결과:"), f"{stored['miou']:.1%}", "|", T(en="the run above:", ko="위에서 학습한 결과:"), f"{row['miou']:.1%}",
       "|", T(en="apart:", ko="차이:"), f"{100 * abs(row['miou'] - stored['miou']):.1f}", T(en="points", ko="점"))
 
 # %% [markdown] lang="en"
@@ -868,14 +871,16 @@ print(T(en="the table's run with this seed:", ko="표에 있는 같은 시드의
 # Four with a checker, one open. `check` draws random inputs and compares you with torch; `hint` gives the next hint; `solution` shows the code. Nothing is lost when you come back: `progress()` remembers.
 
 # %% [markdown] lang="ko"
-# **여기서는 성립해요. 논문에서보다 훨씬 뚜렷하게요.** 어느 시드에서나 16s가 32s보다, 8s가 16s보다 높아요. 세 지표가 모두 그래요. 논문에서는 3.0점, 그다음 0.3점 올랐는데 여기서는 그 몇 배예요. 까닭은 단순해요. 96x128 그림은 스트라이드 32에서 3x4칸만 남지만,
-# 500x375짜리 PASCAL VOC 사진은 16x12칸쯤 남거든요. 지름길이 가져오는 것은 위치예요. 그래서 가는 물체가 가장 많이 올라요. 32s에서는 기둥 IoU가 거의 0이었어요.
+# **여기서도 성립해요. 논문에서보다 훨씬 뚜렷해요.** 세 지표 모두, 어느 시드에서나 16s가 32s보다 높고 8s가 16s보다 높아요. 논문에서는 3.0점, 그다음에 0.3점 올랐는데
+# 여기서는 그 몇 배씩 올라요. 이유는 단순해요. 96x128 그림은 스트라이드 32에서 3x4칸만 남지만, 500x375짜리 PASCAL VOC 사진은 16x12칸쯤 남거든요. 스킵 연결이 가져오는 것은
+# 위치예요. 그래서 가는 물체의 점수가 가장 많이 올라요. 32s에서는 기둥 IoU가 거의 0이었어요.
 #
-# 사진이 클 때도 촘촘한 지름길이 이만큼 도움이 될까요? 이 작은 실험으로는 알 수 없어요. 그 대답은 논문의 표에 있어요.
+# 사진이 클 때도 더 촘촘한 맵에서 온 스킵 연결이 이만큼 도움이 될까요? 이 작은 실험으로는 알 수 없어요. 그 답은 논문의 표에서 찾아보세요.
 #
 # ## 연습 문제
 #
-# 네 문제는 채점이 되고 하나는 열려 있어요. `check`는 무작위 입력을 뽑아 여러분의 답을 torch와 견줘요. `hint`는 다음 힌트를, `solution`은 풀이를 보여 줘요. 나중에 다시 와도 괜찮아요. `progress()`가 기억하고 있어요.
+# 네 문제는 자동으로 채점하고, 나머지 하나는 채점하지 않는 열린 문제예요. `check`는 입력을 무작위로 뽑아 여러분의 답을 torch의 답과 비교해요. `hint`는 다음 힌트를,
+# `solution`은 풀이를 보여 줘요. 나중에 다시 와도 괜찮아요. 어디까지 풀었는지 `progress()`가 기억하고 있어요.
 
 # %% [markdown] lang="en"
 # ### 1 · fc6 as a convolution
@@ -959,13 +964,13 @@ progress()
 # 5. Pooling threw position away, so FCN fetches it back from pool4 and pool3 through short cuts, and adds scores.
 
 # %% [markdown] lang="ko"
-# ## 한 호흡에
+# ## 한눈에 정리하기
 #
-# 1. 완전 연결층은 입력만 한 커널을 가진 합성곱*이에요*. 가중치를 읽는 순서만 바뀌고 숫자는 하나도 바뀌지 않아요.
-# 2. 그래서 분류기는 큰 사진 위를 한 번에 미끄러지고, 답은 히트맵이 돼요. 조각별 계산과 정확히 같은 것은 패딩이 없을 때뿐이에요.
-# 3. 맵은 전치 합성곱으로 키워요. 도장을 *더하는* 연산이고, 모양은 돌려주지만 값은 돌려주지 않아요.
-# 4. 쌍선형 보간도 그런 도장 가운데 하나예요. 안쪽에서 만나는 가중치를 더하면 1이에요.
-# 5. 위치는 풀링이 버렸어요. 그래서 FCN은 pool4와 pool3에서 지름길로 위치를 되찾아 와서 점수를 더해요.
+# 1. 완전 연결층은 커널이 입력만큼 큰 합성곱*이에요*. 가중치를 읽는 순서만 바뀌고, 숫자는 하나도 바뀌지 않아요.
+# 2. 그래서 분류기로 큰 사진을 한 번에 훑을 수 있고, 자리마다 나온 답이 모여 히트맵(heat map)이 돼요. 조각을 하나씩 계산한 답과 정확히 같은 것은 패딩이 없을 때뿐이에요.
+# 3. 맵은 전치 합성곱으로 키워요. 도장을 찍어 *더하는* 연산이에요. 모양은 돌아오지만 값은 돌아오지 않아요.
+# 4. 쌍선형 보간도 그런 도장 찍기 가운데 하나예요. 사진 안쪽에서는 한 픽셀에서 만나는 가중치의 합이 1이에요.
+# 5. 위치는 풀링에서 사라져요. 그래서 FCN은 스킵 연결로 pool4와 pool3에서 위치를 다시 가져와 점수를 더해요.
 
 # %% tags=["nbval-check-output"]
 keys = ["fcn.fcn32s_fixed.miou", "fcn.fcn32s.miou", "fcn.fcn16s.miou", "fcn.fcn8s.miou", "fcn.fcn8s.voc2012_test", "fcn.fcn8s.camvid"]
@@ -981,8 +986,9 @@ figures.table([[name, number.printed, number.data, number.source] for name, key 
 # **Read on.** The paper's section 3 on patches and loss sampling; Dumoulin and Visin, *A guide to convolution arithmetic*; Odena, Dumoulin and Olah, *Deconvolution and Checkerboard Artifacts*, Distill 2016.
 
 # %% [markdown] lang="ko"
-# 이 숫자들은 서로 다른 데이터에서 나왔어요. 데이터가 다른 줄끼리 견주면 안 돼요.
+# 이 표에는 서로 다른 데이터에서 나온 숫자가 섞여 있어요. 데이터가 다른 줄끼리 비교하면 안 돼요.
 #
-# **그다음 이야기.** DeepLab은 맵을 스트라이드 8로 지키고 윤곽을 CRF로 다시 그려요(02장). DeconvNet은 올라가는 길 전체를 학습해요(03장). U-Net은 FCN이 더하는 것을 이어 붙여요(06장).
+# **그다음 이야기.** DeepLab은 맵을 스트라이드 8까지만 줄이고, CRF로 윤곽을 다시 그려요(02장). DeconvNet은 맵을 키우는 길 전체를 학습해요(03장). U-Net은 FCN이 더하던 것을
+# 이어 붙여요(06장).
 #
-# **더 읽을거리.** 논문 3절의 패치와 손실 표본 이야기, Dumoulin과 Visin의 *A guide to convolution arithmetic*, Odena, Dumoulin, Olah의 *Deconvolution and Checkerboard Artifacts*(Distill 2016).
+# **더 읽을거리.** 논문 3절의 패치 학습과 손실 표본 추출, Dumoulin과 Visin의 *A guide to convolution arithmetic*, Odena, Dumoulin, Olah의 *Deconvolution and Checkerboard Artifacts*(Distill 2016).
