@@ -74,9 +74,9 @@ figures.receptive_field(street, [(32, 60, 96, 124), (32, 64, 96, 128)], title=T(
 # %% [markdown] lang="ko"
 # ## 실행하기 전에 골라 보기
 #
-# 이 강의는 어떤 강의 노트에서 출발했어요. 생생하고 좋은 노트지만, 배우는 사람이 자주 헷갈리는 바로 그 대목에서 노트도 몇 군데 틀렸어요. 노트에서 FCN을 설명한
-# 말을 조금 다듬어 한 줄씩 적었어요. 코드를 실행하기 전에, *지금* 한 줄씩 읽고 맞는지 골라 보세요. 아래로 내려가면 주장을 하나씩 확인하는 셀이 나와요. 그 셀을 실행하면
-# 결론과 함께 내가 무엇을 골랐는지도 보여 줘요.
+# 이 강의는 한 강의 노트에서 출발했어요. 생생하고 좋은 노트지만, 배우는 사람이 자주 헷갈리는 바로 그 대목에서 노트도 몇 군데 틀렸어요. 노트에서 FCN을 설명한
+# 말을 조금 다듬어 한 줄씩 적었어요. 코드를 실행하기 전에, *지금* 한 줄씩 읽고 얼마나 맞는 말인지 골라 보세요. 아래로 내려가면 주장을 하나씩 확인하는 셀이 나와요.
+# 그 셀을 실행하면 결론이 나오고, 내가 무엇을 골랐는지도 알려 줘요.
 
 # %% tags=["look"]
 exercises.claims.sheet("01")
@@ -506,9 +506,9 @@ assert all(fits) and (halved, doubled) == (8, 16)
 # %% [markdown] lang="ko"
 # ### 합성곱을 되돌리는 연산일까요?
 #
-# 디컨볼루션이라는 이름만 보면 그럴 것 같아요. 합성곱은 행렬 $A$를 곱하는 일이에요. 크고, 거의 다 0인 행렬이죠. 이 층은 그 *전치* $A^\top$를 곱해요.
-# 전치를 곱하면 내적이 지켜져요. 식으로는 $\langle Ax, y\rangle = \langle x, A^\top y\rangle$이에요. 역행렬을 곱하면 $x$가 그대로 돌아와야 해요.
-# 이 층은 내적을 지킬까요, 값을 되돌릴까요?
+# 디컨볼루션이라는 이름만 보면 그럴 것 같아요. 합성곱은 행렬 $A$를 곱하는 일이에요. 크고, 거의 다 0인 행렬이죠. 디컨볼루션 층은 그 *전치* $A^\top$를 곱해요.
+# 전치를 곱하면 내적은 그대로예요. 식으로는 $\langle Ax, y\rangle = \langle x, A^\top y\rangle$이에요. 역행렬을 곱하면 $x$가 그대로 돌아와야 해요.
+# 이 층은 내적만 그대로 둘까요, 값까지 되돌릴까요?
 
 # %% tags=["claim-1.6", "nbval-check-output"]
 generator = torch.Generator().manual_seed(2)
@@ -585,7 +585,7 @@ for name in ("fcn_alexnet", "fcn32s", "fcn16s", "fcn8s"):
 
 papers = {"fcn_alexnet": published.get("fcn.alexnet.parameters"), "fcn32s": published.get("fcn.vgg16.parameters")}
 for name, number in papers.items():
-    print(name, T(en="published", ko="논문"), number.printed, "|", T(en="ours", ko="우리"), f"{counts[name][0] / 1e6:.0f}M |", number.source)
+    print(name, T(en="published", ko="논문"), number.printed, "|", T(en="ours", ko="이 강의"), f"{counts[name][0] / 1e6:.0f}M |", number.source)
     assert round(counts[name][0] / 1e6) == round(number.value / 1e6)
 
 # %% [markdown] lang="en"
@@ -599,7 +599,7 @@ for name, number in papers.items():
 # The **receptive field** of a cell is the part of the picture that can change it. The paper says 404 pixels. `ops.receptive_field` computes it from the traced network, and the gradient says how much of it really matters.
 
 # %% [markdown] lang="ko"
-# 세 가지를 눈여겨보세요. 논문의 134M은 업샘플링 층을 뺀 수예요. 업샘플링 층의 커널까지 빠짐없이 세면 FCN-8s는 134.5M이 되고, 이후 논문의 표에는 이 숫자가 나와요.
+# 세 가지를 눈여겨보세요. 논문의 134M은 업샘플링 층을 뺀 수예요. 업샘플링 층의 커널을 빈자리까지 모두 세면 FCN-8s는 134.5M이 되고, 이후 논문의 표에는 이 숫자가 나와요.
 # AlexNet의 57M은 원래 AlexNet처럼 *그룹* 합성곱을 써야 나와요. 그리고 전체 가중치의 4분의 3이 fc6 한 층에 몰려 있어요.
 #
 # 중괄호 안의 숫자는 맵마다 어디서부터 잘라 쓰는지를 나타내요. 논문에서는 아주 작은 사진도 끝까지 지나갈 수 있게 둘레에 100픽셀을 덧대고, 나중에 크롭(crop)으로 그만큼
@@ -690,7 +690,7 @@ assert distinct(deep) == 1024 and distinct(pooled) == 1
 
 # %% [markdown] lang="ko"
 # 합성곱을 거친 점은 흐려졌지만, 점의 위치는 모두 구별할 수 있어요. 풀링을 거치니 위치가 하나도 남지 않았어요. 학습한 몸통이 위치를 채널 속에 조금 숨겨 두기도
-# 하지만, 꼭 그런다는 보장은 없어요. 앞쪽 층에서 바로 이어진 스킵 연결에는 위치가 그냥 *남아* 있어요.
+# 하지만, 꼭 그런다는 보장은 없어요. 앞쪽 층에서 바로 이어진 스킵 연결에는 위치가 그대로 *남아* 있어요.
 #
 # ### 스킵 연결은 무엇이고, 더하면 무슨 일이 생길까요?
 #
@@ -769,10 +769,10 @@ assert max(smooth_tent, noise_tent) < 1e-12 < 1e-3 < smooth < noise
 # ## 학습해 보기
 #
 # 이제 진짜로 학습시켜 볼게요. 채널을 VGG16의 8분의 1로 줄인 FCN-8s가, 강의 패키지로 그린 96x128 거리 그림을 보고 배워요. ImageNet은 한 번도 본 적이 없어요.
-# 가중치는 He 초기화로 시작하고, 손실에서는 드문 클래스에 가중치를 더 줘요. 스텝 수와 시드는 정해 두었어요. 학습 곡선은 실시간으로 그려져요.
+# 시작값은 He 초기화로 정하고, 손실에서는 드문 클래스에 가중치를 더 줘요. 스텝 수와 시드는 정해 두었어요. 학습 곡선은 실시간으로 그려져요.
 #
 # 논문에는 없는 것을 하나 넣었어요. 합성곱마다 뒤에 붙인 **배치 정규화**(batch normalisation)예요. 채널마다 배치 전체의 값을 모아 평균을 빼고 퍼진 정도로 나눈 다음,
-# 학습되는 숫자 두 개로 쓸모 있던 크기와 위치를 되살려요. 그러면 앞 층의 값이 커지거나 작아질 때마다 뒤 층이 따라 바뀌지 않아도 되고, 한 번에 크게 업데이트해도
+# 학습되는 숫자 두 개로 쓸모 있던 크기와 평균을 되살려요. 그러면 앞 층의 값이 커지거나 작아질 때마다 뒤 층이 따라 바뀌지 않아도 되고, 한 번에 크게 업데이트해도
 # 학습이 무너지지 않아요. 2015년의 FCN은 ImageNet에서 이미 크기가 맞춰진 가중치로 시작하니까 배치 정규화가 없어도 됐어요. 여기서는 아무것도 배우지 않은 상태에서
 # 시작해요. 이걸 빼면 어떻게 되는지는 03장에서 재 볼게요.
 #
@@ -831,7 +831,7 @@ if DATA == "streets" and not training.experiments.quick():     # en: a shortened
 # recipe or the model has changed since.
 
 # %% [markdown] lang="ko"
-# ## 주장은 성립할까요?
+# ## 논문의 주장은 성립할까요?
 #
 # 논문이 직접 비교한 것은 32s, 16s, 8s예요. 스킵 연결이 하나 늘 때마다 좋아질까요? 좋아진다면 어디가 좋아질까요? `segcourse bench chapter 01`로 셋을 같은 출발점(짝지은 시드)에서
 # 미리 학습시켜 두었어요. 그림은 그때 저장한 결과를 읽어서 그려요. 그 뒤로 학습 방법이나 모델이 바뀌었다면 테스트가 실패해요.
@@ -988,7 +988,7 @@ figures.table([[name, number.printed, number.data, number.source] for name, key 
 # %% [markdown] lang="ko"
 # 이 표에는 서로 다른 데이터에서 나온 숫자가 섞여 있어요. 데이터가 다른 줄끼리 비교하면 안 돼요.
 #
-# **그다음 이야기.** DeepLab은 맵을 스트라이드 8까지만 줄이고, CRF로 윤곽을 다시 그려요(02장). DeconvNet은 맵을 키우는 길 전체를 학습해요(03장). U-Net은 FCN이 더하던 것을
+# **그다음 이야기.** DeepLab은 맵을 스트라이드 8까지만 줄이고, CRF로 윤곽을 다시 그려요(02장). DeconvNet은 맵을 다시 키우는 과정 전체를 학습해요(03장). U-Net은 FCN이 더하던 것을
 # 이어 붙여요(06장).
 #
 # **더 읽을거리.** 논문 3절의 패치 학습과 손실 표본 추출, Dumoulin과 Visin의 *A guide to convolution arithmetic*, Odena, Dumoulin, Olah의 *Deconvolution and Checkerboard Artifacts*(Distill 2016).
