@@ -70,7 +70,7 @@ class StackField(Field):
 
     def wanted(self) -> str:
         names = ", ".join(LAYERS)
-        return say(en=f"1 to {MOST} layers out of {names}", ko=f"{names} 중에서 고른 층 1개에서 {MOST}개")
+        return say(en=f"1 to {MOST} layers out of {names}", ko=f"{names} 중에서 고른 층 1~{MOST}개")
 
     def check(self, value: object) -> str:
         names = [part.strip() for part in (value.split(",") if isinstance(value, str) else value)] if value else []
@@ -105,14 +105,14 @@ class ReceptiveFieldLab(Lab):
 
     def texts(self):
         return {
-            "title": say(en="Lab: build a receptive field", ko="수용 영역을 쌓아 보는 실험실"),
+            "title": say(en="Lab: build a receptive field", ko="층을 쌓아 수용 영역을 키우는 실험실"),
             # Where an output stands is said by its own words, counted from 0 like the pixels it sees.
             "cellLabel": say(en="{grid}", ko="{grid}"),
             "photoTitle": say(en="photo {h}×{w}", ko="사진 {h}×{w}"),
             "outputTitle": say(en="output {h}×{w}", ko="출력 {h}×{w}"),
-            "fieldTitle": say(en="what it sees: {h}×{w}", ko="보이는 넓이 {h}×{w}"),
+            "fieldTitle": say(en="what it sees: {h}×{w}", ko="보는 영역 {h}×{w}"),
             "describe": say(en="({y}, {x}), sees {h} by {w} pixels from row {top}, column {left}",
-                            ko="({y}, {x}), {top}행 {left}열부터 {h}×{w}픽셀을 봐요"),
+                            ko="({y}, {x}), {top}행 {left}열에서 시작하는 {h}×{w}픽셀을 봐요"),
             "output": say(en="output", ko="출력"),
             "c3": say(en="conv 3×3", ko="합성곱 3×3"),
             "c5": say(en="conv 5×5", ko="합성곱 5×5"),
@@ -133,7 +133,7 @@ class ReceptiveFieldLab(Lab):
             "fewPaths": say(en="few paths", ko="경로 적음"),
             "manyPaths": say(en="many", ko="많음"),
             "hint": say(en="Point at the photo; press to keep the place, then the arrow keys move by one output. Rows and columns count from 0.",
-                        ko="사진을 가리켜 보세요. 누르면 자리가 정해지고, 화살표 키로 출력 한 칸씩 옮겨요. 행과 열은 0부터 세요."),
+                        ko="사진을 가리켜 보세요. 누르면 그 자리에 고정되고, 화살표 키로 출력을 한 칸씩 옮길 수 있어요. 행과 열은 0부터 세요."),
             "rows": say(en="rows", ko="세로"),
             "columns": say(en="columns", ko="가로"),
             "stack": say(en="the stack", ko="쌓은 층"),
@@ -142,8 +142,8 @@ class ReceptiveFieldLab(Lab):
             "kernel": say(en="kernel", ko="커널"),
             "stride": say(en="stride", ko="스트라이드"),
             "dilation": say(en="dilation", ko="팽창률"),
-            "adds": say(en="adds", ko="더하는 픽셀"),
-            "varies": say(en="varies", ko="자리마다"),
+            "adds": say(en="adds", ko="늘어나는 픽셀"),
+            "varies": say(en="varies", ko="자리마다 다름"),
             "field": say(en="field", ko="수용 영역"),
             "jump": say(en="jump", ko="누적 스트라이드"),
             "weights": say(en="weights", ko="가중치"),
@@ -151,7 +151,7 @@ class ReceptiveFieldLab(Lab):
             "down": say(en="layer {n} later", ko="{n}번 층을 뒤로"),
             "remove": say(en="take layer {n} away", ko="{n}번 층 빼기"),
             "add": say(en="add at the end", ko="맨 뒤에 더하기"),
-            "presets": say(en="start from", ko="보기"),
+            "presets": say(en="start from", ko="예시"),
             "two3": say(en="two 3×3", ko="3×3 두 번"),
             "one5": say(en="one 5×5", ko="5×5 한 번"),
             "vgg": say(en="VGG's first stages", ko="VGG 앞부분"),
@@ -163,26 +163,26 @@ class ReceptiveFieldLab(Lab):
             "paths": say(en="paths", ko="경로 수"),
             "photo": say(en="photo", ko="사진 크기"),
             "lineSees": say(en="Output ({y}, {x}) sees {h}×{w} pixels, from row {top} to row {bottom} and from column {left} to column {right}.",
-                            ko="출력 ({y}, {x})에서는 {h}×{w}픽셀이 보여요. 행은 {top}부터 {bottom}까지, 열은 {left}부터 {right}까지예요."),
-            "lineAll": say(en="All {all} of them are touched.", ko="{all}픽셀 모두에 닿아요."),
+                            ko="출력 ({y}, {x})의 수용 영역은 {h}×{w}픽셀이에요. {top}행부터 {bottom}행까지, {left}열부터 {right}열까지예요."),
+            "lineAll": say(en="All {all} of them are touched.", ko="{all}픽셀을 빠짐없이 봐요."),
             "lineHoles": say(en="{n} of the {all} pixels are touched; the rest are holes between them.",
-                             ko="{all}픽셀 가운데 {n}픽셀에만 닿고, 나머지는 그 사이의 구멍이에요."),
+                             ko="{all}픽셀 가운데 {n}픽셀만 보고, 나머지는 그 사이에 난 구멍이에요."),
             "lineOutside": say(en="{n} of the {all} pixels are touched; the rest lie outside the photo, in the padding.",
-                               ko="{all}픽셀 가운데 {n}픽셀에 닿고, 나머지는 사진 밖 패딩이에요."),
+                               ko="{all}픽셀 가운데 {n}픽셀만 보고, 나머지는 사진 밖 패딩이에요."),
             "lineBoth": say(en="{n} of the {all} pixels are touched; {m} lie outside the photo, in the padding, and {k} are holes.",
-                            ko="{all}픽셀 가운데 {n}픽셀에 닿아요. {m}픽셀은 사진 밖 패딩이고, {k}픽셀은 구멍이에요."),
-            "lineMost": say(en="95 % of the paths start in the middle {h}×{w}.", ko="경로의 95%는 가운데 {h}×{w}에서 시작해요."),
+                            ko="{all}픽셀 가운데 {n}픽셀만 봐요. {m}픽셀은 사진 밖 패딩이고, {k}픽셀은 구멍이에요."),
+            "lineMost": say(en="95 % of the paths start in the middle {h}×{w}.", ko="경로의 95%는 한가운데 {h}×{w}픽셀에서 시작해요."),
             "lineDoor": say(en="With a transposed convolution the size depends on the place: {here} here, {there} next door.",
-                            ko="전치 합성곱이 있으면 자리마다 크기가 달라요. 여기는 {here}, 바로 옆은 {there:이에요/예요}."),
-            "lineWeights": say(en="Weights for each pair of channels: {sum}.", ko="채널 한 쌍에 드는 가중치는 {sum:이에요/예요}."),
+                            ko="전치 합성곱이 있으면 자리마다 수용 영역의 크기가 달라요. 여기는 {here}, 바로 옆은 {there:이에요/예요}."),
+            "lineWeights": say(en="Weights for each pair of channels: {sum}.", ko="입출력 채널 한 쌍에 필요한 가중치 수는 {sum:이에요/예요}."),
             "try1": say(en="Two 3×3 convolutions against one 5×5: the field is the same. How many weights does each of them take?",
                         ko="3×3 합성곱 두 번과 5×5 한 번은 수용 영역이 같아요. 가중치는 각각 몇 개일까요?"),
             "try2": say(en="The pooling comes first here. Move it to the end: by how much does the field shrink, and what else changes?",
-                        ko="풀링이 맨 앞에 있어요. 맨 뒤로 옮기면 수용 영역이 얼마나 줄어들까요? 또 무엇이 달라지나요?"),
+                        ko="지금은 풀링이 맨 앞에 있어요. 맨 뒤로 옮기면 수용 영역은 얼마나 줄어들까요? 그 밖에 무엇이 달라질까요?"),
             "try3": say(en="This output stands in the corner: how much of what it sees is not photo at all? Move inward until nothing is.",
-                        ko="구석에 있는 출력이에요. 보는 넓이 가운데 사진이 아닌 곳은 얼마나 될까요? 다 들어올 때까지 안쪽으로 옮겨 보세요."),
+                        ko="구석에 있는 출력이에요. 수용 영역에서 사진 밖으로 나간 부분은 얼마나 될까요? 모두 사진 안에 들어올 때까지 안쪽으로 옮겨 보세요."),
             "try4": say(en="Three convolutions of dilation 2: where are the holes? Make one of them plain and count again.",
-                        ko="팽창률 2인 합성곱 세 개예요. 구멍은 어디에 있나요? 하나를 보통 합성곱으로 바꾸고 다시 세어 보세요."),
+                        ko="팽창률이 2인 합성곱을 세 번 쌓았어요. 구멍은 어디에 있나요? 하나를 보통 합성곱으로 바꾸고 구멍을 다시 세어 보세요."),
         }
 
     def static_picture(self):
@@ -202,14 +202,14 @@ class ReceptiveFieldLab(Lab):
         names = [say(en=en, ko=ko) for en, ko in (("3×3", "3×3"), ("3×3", "3×3"), ("pooling", "풀링"), ("3×3", "3×3"))]
         titles = [" → ".join(names),
                   say(en=f"one output sees {box.height}×{box.width} pixels", ko=f"출력 하나가 보는 {box.height}×{box.width}픽셀"),
-                  say(en="paths from each pixel to it", ko="픽셀마다 이어지는 경로 수")]
+                  say(en="paths from each pixel to it", ko="픽셀마다 출력까지 이어지는 경로 수")]
         figure = figures.images([framed, shown[top:bottom, left:right], heat[top:bottom, left:right]], columns=3,
                                 kinds=["photo", "photo", "heat"], titles=titles)
         figure.alt = say(
             en=f"Lab, build a receptive field: two 3x3 convolutions, a 2x2 pooling and another 3x3 over a photo of {size[0]}x{size[1]} "
                f"pixels. Output ({cell[0]}, {cell[1]}) sees {box.height}x{box.width} pixels, from row {box.y0} to row {box.y1 - 1} and from "
                f"column {box.x0} to column {box.x1 - 1}. Most paths start in the middle of the box, few at its rim.",
-            ko=f"수용 영역을 쌓아 보는 실험실. {size[0]}x{size[1]} 사진에 3x3 합성곱 두 번, 2x2 풀링, 3x3 합성곱을 차례로 했어요. 출력 ({cell[0]}, {cell[1]})은 "
-               f"{box.height}x{box.width}픽셀을 봐요. 행은 {box.y0}부터 {box.y1 - 1}까지, 열은 {box.x0}부터 {box.x1 - 1}까지예요. "
-               "경로는 상자 가운데에 몰려 있고 가장자리에는 적어요.")
+            ko=f"층을 쌓아 수용 영역을 키우는 실험실. {size[0]}x{size[1]} 사진에 3x3 합성곱 두 번, 2x2 풀링, 3x3 합성곱을 차례로 했어요. "
+               f"출력 ({cell[0]}, {cell[1]})의 수용 영역은 {box.height}x{box.width}픽셀이에요. {box.y0}행부터 {box.y1 - 1}행까지, "
+               f"{box.x0}열부터 {box.x1 - 1}열까지예요. 경로는 상자 가운데에 몰려 있고 가장자리에는 적어요.")
         return figure
