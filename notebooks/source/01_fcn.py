@@ -991,4 +991,5 @@ figures.table([[name, number.printed, number.data, number.source] for name, key 
 # **그다음 이야기.** DeepLab은 맵을 스트라이드 8까지만 줄이고, CRF로 윤곽을 다시 그려요(02장). DeconvNet은 맵을 다시 키우는 과정 전체를 학습해요(03장). U-Net은 FCN이 더하던 것을
 # 이어 붙여요(06장).
 #
-# **더 읽을거리.** 논문 3절의 패치 학습과 손실 표본 추출, Dumoulin과 Visin의 *A guide to convolution arithmetic*, Odena, Dumoulin, Olah의 *Deconvolution and Checkerboard Artifacts*(Distill 2016).
+# **더 읽을거리.** 논문 3절의 패치 학습과 손실 표본 추출, Dumoulin과 Visin의 *A guide to convolution arithmetic*,
+# Odena, Dumoulin, Olah의 *Deconvolution and Checkerboard Artifacts*(Distill 2016).
