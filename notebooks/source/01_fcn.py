@@ -40,7 +40,7 @@ figures.images([street, truth], titles=[T(en="One picture ...", ko="사진 한 �
 # %% [markdown] lang="en"
 # ## The problem: one answer is not enough
 #
-# In 2014 the networks that won at ImageNet, AlexNet and VGG16, took a picture of 224x224 pixels and gave one answer for all of it. A car
+# In 2014 the networks that had made their name at ImageNet, AlexNet and VGG16, took a picture of 224x224 pixels and gave one answer for all of it. A car
 # that has to know where the road ends needs an answer for each pixel.
 #
 # The obvious way is to cut a crop around each pixel and to ask the classifier what is in its middle. It works, and it is hopeless:
@@ -531,7 +531,7 @@ assert back.shape == x.shape and inner_gap < 1e-12 and value_gap > 0.5
 #
 # ## Lab: there is no inverse
 #
-# A convolution and its transpose, max pooling and unpooling, side by side. Three lights: shape, values, inner product. Which identity survives?
+# A convolution and its transpose, max pooling and unpooling, side by side. Lights tell whether shape, values and inner product survive, and what a second trip changes. Which of them stay on?
 
 # %% [markdown] lang="ko"
 # 모양은 돌아왔지만 값은 돌아오지 않았어요. 주장도 틀렸고, *디컨볼루션*이라는 이름도 맞지 않아요. 신호 처리에서 디컨볼루션은 역연산을 뜻하거든요. 그래서 이 강의에서는
@@ -539,7 +539,7 @@ assert back.shape == x.shape and inner_gap < 1e-12 and value_gap > 0.5
 #
 # ## 실험실 · 되돌릴 수 있을까요?
 #
-# 합성곱과 전치 합성곱, 최대 풀링과 언풀링을 나란히 놓았어요. 모양, 값, 내적이 그대로인지 보여 주는 불이 세 개 있어요. 끝까지 켜져 있는 불은 어느 것일까요?
+# 합성곱과 전치 합성곱, 최대 풀링과 언풀링을 나란히 놓았어요. 모양, 값, 내적이 그대로인지, 한 번 더 다녀오면 달라지는지 불로 보여 줘요. 끝까지 켜져 있는 불은 어느 것일까요?
 
 # %% tags=["lab"]
 labs.no_inverse()
@@ -568,10 +568,10 @@ figures.architecture(
     title=T(en="FCN-8s: two short cuts carry position past the deep layers", ko="FCN-8s, 깊은 층을 건너뛰어 위치를 전하는 스킵 연결 두 개"))
 
 # %% [markdown] lang="en"
-# At full size, beside what the paper published. Where the counts differ, the row says why.
+# At full size: weights without the upsampling layers, plus those of the upsampling, and beside them what the paper published.
 
 # %% [markdown] lang="ko"
-# 이번에는 원래 크기로 만들어서 논문에 적힌 숫자와 나란히 놓아 볼게요. 숫자가 다르면 그 줄에 이유를 적었어요.
+# 이번에는 원래 크기로 만들어 볼게요. 업샘플링 층을 뺀 가중치 수에 업샘플링 층의 가중치 수를 더하고, 논문에 적힌 숫자와 나란히 놓아요.
 
 # %% tags=["nbval-check-output"]
 counts = {}
@@ -931,7 +931,7 @@ exercises.fcn.bilinear_weights.check(bilinear_weights)
 # ### 4 · Where the crop belongs
 
 # %% [markdown] lang="ko"
-# ### 4 · 크롭은 어디에서
+# ### 4 · 어디서부터 자를까요?
 
 # %%
 exercises.fcn.crop_offset.question()
@@ -946,7 +946,7 @@ exercises.fcn.crop_offset.check(crop_offset)
 # ### 5 · What the outlines cost
 
 # %% [markdown] lang="ko"
-# ### 5 · 윤곽의 값
+# ### 5 · 윤곽에서 잃는 점수
 
 # %%
 exercises.fcn.open_boundaries.question()

@@ -612,7 +612,7 @@ def _negative(cases):
 
 
 @exercise(
-    title=Both(en="Where the crop belongs", ko="크롭은 어디에서"), minutes=30, difficulty=3,
+    title=Both(en="Where the crop belongs", ko="어디서부터 자를까요?"), minutes=30, difficulty=3,
     task=Both(
         en="""
 A map goes down through convolutions and poolings, and up again through transposed convolutions. By how many cells must one of the two maps
@@ -725,7 +725,7 @@ def _oracle_table(*headers):
 
 
 @exercise(
-    title=Both(en="What the outlines cost", ko="윤곽의 값"), minutes=(40, 60), difficulty=4,
+    title=Both(en="What the outlines cost", ko="윤곽에서 잃는 점수"), minutes=(40, 60), difficulty=4,
     task=Both(
         en="""
 How much of FCN's error is the price of a coarse map, and how much is the network's own?
@@ -784,7 +784,7 @@ On the test split of the streets (100 pictures of 96x128) we found:
 {_oracle_table("스트라이드", "mIoU", "경계 IoU", "기둥 IoU")}
 
 * **다 아는 예언자도 틀려요.** 블록보다 가는 것은 블록 안에서 다수결에 져요. 더 오래 학습해도 소용없어요. 비율만 들어서는 블록 안 어디에 있는지 알 수 없으니까요.
-* **경계 IoU가 mIoU보다 빨리 떨어져요.** 도로나 하늘의 안쪽은 계속 맞아서 mIoU를 받쳐 주거든요. 그래서 이 장에서는 둘 다 봐요. 더 촘촘한 지름길의 효과도 윤곽에서 먼저 보일 것 같은데, 정말 그런지 이 장의 표에서 확인해 보세요.
+* **경계 IoU가 mIoU보다 빨리 떨어져요.** 도로나 하늘의 안쪽은 계속 맞아서 mIoU를 받쳐 주거든요. 그래서 이 장에서는 둘 다 봐요. 더 촘촘한 스킵 연결의 효과도 윤곽에서 먼저 보일 것 같은데, 정말 그런지 이 장의 표에서 확인해 보세요.
 * **천장은 아니에요.** 예언자는 비율만 말할 수 있어요. 네트워크는 어떤 점수든 낼 수 있어서, 키운 두 점수가 만나는 자리를 옮길 수 있어요. 그러면 윤곽이 블록 *안쪽*에도 놓여요. 스트라이드가 {FREE["stride"]}인 맵에서 점수만
   따로, 앞쪽 사진 {FREE["pictures"]}장의 정답에 맞춰 Adam으로 {FREE["steps"]}스텝 다듬어 봤어요. mIoU가 {FREE["tuned"]:.1f} %까지 올라갔고, 예언자는 {FREE["oracle"]:.1f}
   %였어요. 맵이 성글어서 잃은 것처럼 보이던 것도 비율이 아닌 점수를 쓰면 꽤 되찾을 수 있어요.

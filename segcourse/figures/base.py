@@ -238,9 +238,14 @@ def number(value: float, decimals: int | None = None) -> str:
     return text.replace("-", "−")
 
 
+def percent_sign() -> str:
+    """As it stands after a number: Korean writes 94%, English here 94 %."""
+    return say(en=" %", ko="%")
+
+
 def percent(value: float, digits: int = 0) -> str:
     """A fraction in per cent; an en dash where it is nan."""
-    return "–" if value != value else f"{100 * value:.{digits}f} %".replace("-", "−")
+    return "–" if value != value else f"{100 * value:.{digits}f}{percent_sign()}".replace("-", "−")
 
 
 def heading(figure: Figure, title: str | None, *, left: float = 0, top: float = 4, room: float | None = None) -> None:

@@ -13,7 +13,7 @@ from matplotlib.transforms import ScaledTranslation
 from segcourse.datasets.palettes import CAMVID, Palette
 from segcourse.figures import fonts
 from segcourse.figures.base import (FAINT, INK, MUTED, PAPER, RULE, SERIES, TEXT, WIDTH, Figure, array, drawn, heading, heading_height, mix, number, percent,
-                                    readable_on, squeeze, tell)
+                                    percent_sign, readable_on, squeeze, tell)
 from segcourse.language import josa, say
 
 _MARKS = "osD^vP"
@@ -189,7 +189,7 @@ def lines(series: Mapping, *, x_label: str = "", y_label: str = "", title: str |
         data[str(name)] = (x, 100 * y if as_percent else y)
     if not data:
         raise ValueError(say(en="lines needs at least one line, got none: pass {name: values}", ko="lines에 선이 없어요. {이름: 값}을 넣어 주세요."))
-    unit = " %" if as_percent else ""
+    unit = percent_sign() if as_percent else ""
     figure = None
     if ax is None:
         head = heading_height(title)
@@ -265,11 +265,11 @@ def curve(losses: Sequence[float], *, scores: Sequence[tuple] = (), steps: int |
         right = figure.panel(46 + wide + 92, head + 26, WIDTH - 46 - wide - 92 - 66, height - 26 - 46)
         at, miou = [step for step, _ in looks], [100 * value for _, value in looks]
         right.plot(at, miou, color=SERIES[2], marker="o", markersize=5, clip_on=False, zorder=5)
-        right.annotate(f"{number(round(miou[-1], 1))} %", (at[-1], miou[-1]), xytext=(7, 0), textcoords="offset points", va="center", color=SERIES[2],
+        right.annotate(f"{number(round(miou[-1], 1))}{percent_sign()}", (at[-1], miou[-1]), xytext=(7, 0), textcoords="offset points", va="center", color=SERIES[2],
                        fontfamily=fonts.BOLD, annotation_clip=False)
         right.set_xlim(0, max(steps or 0, len(values), *at))
         right.set_ylim(0, max(10, 1.15 * max(miou)))
-        _dress(right, say(en="step", ko="스텝"), say(en="validation mIoU", ko="검증 mIoU"), " %")
+        _dress(right, say(en="step", ko="스텝"), say(en="validation mIoU", ko="검증 mIoU"), percent_sign())
         right.xaxis.set_major_locator(MaxNLocator(3, integer=True, steps=[1, 2, 5, 10]))
     elif looks:
         figure.write(WIDTH - 8, head + 12, say(en=f"validation mIoU {percent(looks[-1][1], 1)} at step {looks[-1][0]}",
@@ -351,7 +351,7 @@ def compare(rows: Sequence[Mapping], *, metrics: Sequence[str] | str | None = No
         if signed:
             ax.axhline(0, color=MUTED, linewidth=0.8, zorder=1)
         heading_text = metric_name(name)
-        _dress(ax, "", heading_text, " " + say(en="points", ko="퍼센트포인트") if signed else " %")
+        _dress(ax, "", heading_text, " " + say(en="points", ko="퍼센트포인트") if signed else percent_sign())
         ax.set_xticks(range(len(variants)))
         each = wide / len(variants)
         ax.set_xticklabels(["\n".join(fonts.wrap(called[variant], each - 4, TEXT)) for variant in variants])

@@ -36,7 +36,7 @@ class LiveCurve:
 
     def on_evaluate(self, run, step: int, scores) -> None:
         if self._place == "console":
-            print(say(en=f"step {step}  validation mIoU {100 * scores.miou:.1f} %", ko=f"스텝 {step}  검증 mIoU {100 * scores.miou:.1f} %"), flush=True)
+            print(say(en=f"step {step}  validation mIoU {100 * scores.miou:.1f} %", ko=f"스텝 {step}  검증 mIoU {100 * scores.miou:.1f}%"), flush=True)
         elif self._place == "notebook" and time.monotonic() - self._shown >= self._pause:
             self._redraw(run)
 
