@@ -1,7 +1,7 @@
 # ---
 # chapter: "01"
 # name: fcn
-# minutes: {reading: 70, running: 1}
+# minutes: {reading: 70, running: 1.5}
 # ---
 
 # %% [markdown] lang="en"

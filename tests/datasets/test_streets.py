@@ -106,14 +106,20 @@ def test_instances_lie_on_the_classes_that_are_counted():
 
 
 def test_a_hundred_and_fifty_a_second():
+    # On one core, by its own time: other programs and waiting threads do not count. The quietest of five rounds is the program's own cost.
     data = datasets.load("streets", "train", length=600)
-    data[0]
-    rates = []
-    for batch in range(3):
-        start = time.process_time()
-        for index in range(1 + 100 * batch, 101 + 100 * batch):
-            data[index]
-        rates.append(100 / (time.process_time() - start))
+    threads, rates = torch.get_num_threads(), []
+    torch.set_num_threads(1)
+    try:
+        data[0]
+        for batch in range(5):
+            start = time.thread_time()
+            for index in range(1 + 100 * batch, 101 + 100 * batch):
+                data[index]
+            rates.append(100 / (time.thread_time() - start))
+    finally:
+        torch.set_num_threads(threads)
+    print(f"{max(rates):.0f} images of 96x128 a second of one core")
     assert max(rates) >= 150, f"{max(rates):.0f} images of 96x128 a second of one core"
 
 
