@@ -18,6 +18,8 @@ RULES = [
     (r"개의 \S+[을를] 가(?:지|져|진|집|졌|질)", "write 채널이 3개예요, not 3개의 채널을 가져요"),
     (r"[을를] 통해", "~을 통해 is glue: say with which verb (~로, ~해서, ~을 보면)"),
     (r"에 대해", "~에 대해 is glue: make it the object (~을, ~를) or write ~마다, ~에서"),
+    # Markdown does not close emphasis between a bracket and a letter: the asterisks would be seen.
+    (r"\)\*+[가-힣]", "bold does not end after a bracket before a letter: write **등변성**(equivariance)이라고"),
 ]
 # A label in front of a value may end in a colon ("가중치 수:"), a sentence may not.
 COLON = (r"[가-힣)”\"'*_]\s*:[*_\s]*$", "no colon at the end of a Korean sentence: end it with a full stop")

@@ -190,6 +190,7 @@ def test_lecture_note_claims_of_chapter_01_are_all_there():
         "3개의 채널을 가져요",
         "커널을 통해 봐요",
         "도장에 대해서 알아봐요",
+        "이런 성질을 **등변성(equivariance)**이라고 해요",
         "다음과 같아요:",
         "**이렇게요**:",
         "합입니다.",
@@ -212,6 +213,7 @@ def test_translated_korean_is_heard(text):
         "아니다 싶으면 다시 골라요.",
         "통해요.",
         "“합이다”라고 답했어요.",
+        "이런 성질을 **등변성**(equivariance)이라고 해요.",
     ],
 )
 def test_natural_korean_is_left_alone(text):
