@@ -531,7 +531,7 @@ export default {
           }
         }
         const field = [p.x + across.low * p.scale, p.y + down.low * p.scale, across.size * p.scale, down.size * p.scale];
-        if (paths && heat.width * heat.height > 1)
+        if (paths)
           ctx.drawImage(
             heat,
             p.x + across.first * p.scale,
@@ -590,8 +590,7 @@ export default {
           ctx.fillRect(px, py, w * scale, h * scale);
           ctx.globalAlpha = 1;
           const [hx, hy] = at(across.first, down.first);
-          if (heat.width * heat.height > 1 || down.counts.length)
-            ctx.drawImage(heat, hx, hy, across.counts.length * scale, down.counts.length * scale);
+          ctx.drawImage(heat, hx, hy, across.counts.length * scale, down.counts.length * scale);
         }
         if (scale >= 7) {
           ctx.strokeStyle = "rgba(255, 255, 255, 0.35)";

@@ -137,6 +137,13 @@ class LabPage:
         return self.run("document.querySelector('.sc-line').innerText")
 
     @property
+    def font_sizes(self):
+        """Sizes in px of all that one drawing writes on the canvas."""
+        return self.run("""(() => { const seen = new Set(), ctx = lab().stages[0].ctx, write = ctx.fillText;
+            ctx.fillText = function (...what) { seen.add(parseFloat(this.font.match(/([\\d.]+)px/)[1])); return write.apply(this, what); };
+            lab().draw(); ctx.fillText = write; return [...seen]; })()""")
+
+    @property
     def formula(self):
         return self.run("document.querySelector('.sc-formula').innerText")
 

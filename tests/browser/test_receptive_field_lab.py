@@ -214,10 +214,7 @@ def test_numbers_are_large_enough_and_nothing_sticks_out(open_lab):
     for width in (800, 560, 360):
         for state in ("", LARGEST, "stack=c3,c3,p2,c3,c3,p2,c3,c3 cell=0,0"):
             page = opened(open_lab, state, width=width)
-            sizes = page.run("""(() => { const seen = new Set(), ctx = lab().stages[0].ctx, write = ctx.fillText;
-                ctx.fillText = function (...what) {
-                  seen.add(parseFloat(this.font.match(/([\\d.]+)px/)[1])); return write.apply(this, what); };
-                lab().draw(); ctx.fillText = write; return [...seen]; })()""")
+            sizes = page.font_sizes
             assert min(sizes) >= 14
             assert page.run("document.documentElement.scrollWidth <= innerWidth"), (width, state)
             assert np.all(np.array(page.run("""[...document.querySelectorAll('.sc-table')].map((t) => [t.scrollWidth,
