@@ -75,8 +75,8 @@ class Chapter:
     name: str
     reading: float
     running: float
-    needs: tuple[str, ...] = ()
     cells: list[Cell] = field(default_factory=list)
+    needs: tuple[str, ...] = ()
 
     @property
     def number(self) -> str:
@@ -135,7 +135,7 @@ def read_chapter(path: Path, root: Path) -> Chapter:
         read.append(Cell(cell.cell_type, cell.source, marker + 1, language, tuple(cell.metadata.get("tags", ()))))
     if problems:
         raise SourceError(problems)
-    return Chapter(shown, head.name, head.reading, head.running, head.needs, read)
+    return Chapter(shown, head.name, head.reading, head.running, read, head.needs)
 
 
 def read_heads(root: Path) -> dict[str, Head]:
