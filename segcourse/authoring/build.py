@@ -99,10 +99,14 @@ def make_notebook(chapter: Chapter, language: str, *, draft: bool = False) -> Pa
             "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
         },
     )
-    seen = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in cells]
-    digest = hashlib.sha256(json.dumps(seen, ensure_ascii=False).encode()).hexdigest()
-    notebook.metadata["segcourse"] = {"chapter": chapter.name, "language": language, "source_sha256": digest}
+    notebook.metadata["segcourse"] = {"chapter": chapter.name, "language": language, "source_sha256": _digest(notebook)}
     return Page(notebook, lines)
+
+
+def _digest(notebook: nbformat.NotebookNode) -> str:
+    """SHA-256 of what a reader sees before running: the cells' kinds, texts and tags."""
+    seen = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in notebook.cells]
+    return hashlib.sha256(json.dumps(seen, ensure_ascii=False).encode()).hexdigest()
 
 
 def _markdown(cell: Cell, chapter: Chapter, language: str, *, first: bool) -> nbformat.NotebookNode:
@@ -333,10 +337,13 @@ def _why_stale(page: Page, path: Path) -> str:
     if not path.exists():
         return "not built yet"
     try:
-        built = json.loads(path.read_text(encoding="utf-8"))["metadata"]["segcourse"]["source_sha256"]
-    except (ValueError, KeyError, TypeError):
+        notebook = nbformat.from_dict(nbformat.v4.reads(path.read_text(encoding="utf-8")))
+        built, found = notebook.metadata.segcourse.source_sha256, _digest(notebook)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return "damaged, or not written by the builder"
-    return "" if built == page.digest else "its source has changed since"
+    if built != page.digest:
+        return "its source has changed since"
+    return "" if found == built else "it was edited by hand: write that into its source instead"
 
 
 def build_all(
