@@ -281,7 +281,7 @@ def test_written_in_one_step(course, monkeypatch):
 
     monkeypatch.setattr(os, "replace", fails)
     with pytest.raises(OSError):
-        build._write(target, "new")
+        build.write(target, "new")
     assert target.read_text(encoding="utf-8") == "old" and [path.name for path in course.root.glob("*x*")] == ["x.ipynb"]
 
 
