@@ -335,6 +335,7 @@ def lab(
 ) -> None:
     import importlib.util
     import subprocess
+    import tempfile
 
     if importlib.util.find_spec("jupyterlab") is None:
         raise ValueError(say(en="JupyterLab is not installed: pip install \"segcourse[lab]\"", ko="JupyterLab이 없어요. pip install \"segcourse[lab]\"로 설치해 주세요."))
@@ -346,7 +347,37 @@ def lab(
     if headless or not browser:
         command.append("--no-browser")
         print(say(en="open the address that JupyterLab prints below, token and all", ko="아래에 JupyterLab이 보여 주는 주소를 토큰까지 그대로 열어 주세요."), flush=True)
-    raise typer.Exit(subprocess.call(command))
+    with tempfile.TemporaryDirectory(prefix="segcourse-lab-") as settings:
+        raise typer.Exit(subprocess.call([*command, *_first_page(folder, Path(settings))]))
+
+
+def _first_page(folder: Path, settings: Path) -> list[str]:
+    """JupyterLab's options to open with the start page in the reader's language, shown as a page and not as Markdown text; none where it is missing.
+
+    `settings` is an empty folder: JupyterLab reads its defaults from there, those of this machine and how Markdown is opened. A reader's own settings
+    come before both.
+    """
+    import locale
+    import shutil
+
+    from segcourse.language import current
+
+    spoken = current() if os.environ.get("SEGCOURSE_LANG") else "ko" if (locale.getlocale()[0] or os.environ.get("LANG") or "").startswith(("ko", "Korean")) else "en"
+    page = f"{spoken}/start.md"
+    if not (folder / page).is_file():
+        return []
+    here = Path(os.environ.get("JUPYTERLAB_DIR") or Path(sys.prefix, "share", "jupyter", "lab")) / "settings"
+    if here.is_dir():
+        shutil.copytree(here, settings, dirs_exist_ok=True)
+    overrides = settings / "overrides.json"
+    try:
+        defaults = json.loads(overrides.read_text(encoding="utf-8")) if overrides.exists() else {}
+    except ValueError:
+        return [f"--LabApp.default_url=/lab/tree/{page}"]          # whatever they wrote there, JupyterLab says it better
+    viewers = defaults.setdefault("@jupyterlab/docmanager-extension:plugin", {}).setdefault("defaultViewers", {})
+    viewers.setdefault("markdown", "Markdown Preview")
+    overrides.write_text(json.dumps(defaults), encoding="utf-8")
+    return [f"--LabApp.default_url=/lab/tree/{page}", f"--LabApp.app_settings_dir={settings}"]
 
 
 def _chapters() -> Path:
