@@ -26,7 +26,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PATCHES = sorted((ROOT / "tests" / "planted").glob("*.patch"))
 AT_ONCE = 2
-LONGEST = 240       # seconds the tests of one patch may take, on a busy machine
+LONGEST = 600       # seconds the tests of one patch may take, on a busy machine
 
 
 @dataclass(frozen=True)
