@@ -504,21 +504,21 @@ export default {
         share: element("strong", { class: "sc-result" }),
       },
       piece = (kind, node) => element("span", { class: "sc-piece" }, swatch(kind), node),
+      equals = (...nodes) => element("span", { class: "sc-equals" }, "=", ...nodes),
       fraction = element(
         "p",
         { class: "sc-fraction" },
         sum.name,
-        " = ",
-        element("span", { class: "sc-over" }, element("span", {}, "|A ∩ B|"), element("span", {}, "|A ∪ B|")),
-        " = ",
-        element(
-          "span",
-          { class: "sc-over" },
-          piece("hit", sum.top),
-          element("span", {}, piece("hit", sum.hit), " + ", piece("missed", sum.missed), " + ", piece("false", sum.false)),
+        equals(element("span", { class: "sc-over" }, element("span", { text: "|A ∩ B|" }), element("span", { text: "|A ∪ B|" }))),
+        equals(
+          element(
+            "span",
+            { class: "sc-over" },
+            piece("hit", sum.top),
+            element("span", {}, piece("hit", sum.hit), " + ", piece("missed", sum.missed), " + ", piece("false", sum.false)),
+          ),
         ),
-        " = ",
-        sum.share,
+        equals(sum.share),
       ),
       legend = element(
         "ul",
@@ -583,7 +583,7 @@ export default {
         { class: "sc-class sc-class-head", "aria-hidden": "true" },
         element("span", { class: "sc-class-name", text: t("classHead") }),
         element("span", { class: "sc-number", text: "IoU" }),
-        element("span", { class: "sc-number", text: t("boundaryShort") }),
+        element("span", { class: "sc-number sc-band-head", text: t("boundaryShort") }),
       ),
       ...classRows.map(({ row }) => row),
     );
@@ -681,6 +681,7 @@ export default {
       lab.slider({ field: "dx", label: t("dx"), show: signed }),
       lab.slider({ field: "dy", label: t("dy"), show: signed }),
       lab.slider({ field: "reach", label: t("reach"), show: (v) => t("cells", { n: v }) }),
+      lab.toggle({ field: "void", label: t("countVoid") }),
     );
     moves.classList.add("sc-wide-labels");
     moves.querySelector("input:not([data-field])").setAttribute("data-field", "grow");
@@ -695,7 +696,6 @@ export default {
         (state) => t("forget", { name: chosenName(state) }),
       ),
       named(lab.toggle({ field: "flat", label: t("flat", { name: "" }) }), (state) => t("flat", { name: nameOf(sceneOf(state.scene).largest) })),
-      lab.toggle({ field: "void", label: t("countVoid") }),
       lab.button({ label: t("undo"), name: "undo", press: undo, enabled: () => undone.length > 0 }),
     );
     lab.tryThis([
@@ -824,14 +824,14 @@ export default {
         hatchCells(pen, at, (i) => shownParts[i] === MISSED, { ...style, way: 1 });
         hatchCells(pen, at, (i) => shownParts[i] === FALSE_ALARM, { ...style, way: -1 });
       }
-      if (what === "labels") {
-        strokeLines(pen, at, outlines, "rgba(255, 255, 255, 0.55)", big ? 2.2 : 1.6);
+      if (!inParts) {
+        if (big) strokeLines(pen, at, outlines, "rgba(255, 255, 255, 0.55)", 2.2);
         strokeLines(pen, at, outlines, LINE, big ? 1 : 0.8);
       }
-      if (what !== "truth") {
-        strokeLines(pen, at, of[kind], inParts ? lab.colours.paper : "#ffffff", big ? 4.5 : 3);
-        strokeLines(pen, at, of[kind], inParts ? lab.colours.ink : LINE, big ? 2 : 1.3);
-      } else strokeLines(pen, at, outlines, LINE, 0.8);
+      if (big || inParts) {
+        if (big) strokeLines(pen, at, of[kind], inParts ? lab.colours.paper : "#ffffff", 4.5);
+        strokeLines(pen, at, of[kind], inParts ? lab.colours.ink : LINE, big ? 2 : 1);
+      }
       pen.box(at.x - 0.5, at.y - 0.5, cols * at.cell + 1, rows * at.cell + 1, { role: "muted", width: 1 });
     }
 

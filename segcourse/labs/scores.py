@@ -35,7 +35,7 @@ def _scene(name: str) -> np.ndarray:
     cells = np.full((ROWS, COLUMNS), SKY, dtype=np.uint8)
     if name == "disc":
         y, x = np.mgrid[0:ROWS, 0:COLUMNS]
-        cells[np.hypot(y - 15.5, x - 23.5) <= 12] = SIGN
+        cells[np.hypot(y - 15.5, x - 23.5) <= 14] = SIGN
     elif name == "pole":
         cells[26:] = ROAD
         cells[3:29, 23] = POLE
@@ -47,7 +47,7 @@ def _scene(name: str) -> np.ndarray:
         cells[2:23, 9] = POLE
         cells[13:15, 19:21], cells[15:19, 18:22], cells[19:23, 18:19], cells[19:23, 21:22] = (PEDESTRIAN,) * 4
         cells[19:21, 19:21] = PEDESTRIAN
-        cells[5:7, 22:25] = VOID                             # something far away that nobody could name
+        cells[25:27, 40:44] = VOID                           # something on the road that nobody could name
         cells[30, 14:34], cells[31, 12:36] = VOID, VOID      # the bonnet of the car with the camera
     cells.setflags(write=False)
     return cells
@@ -291,20 +291,20 @@ class ScoresLab(Lab):
             "prediction": say(en="prediction", ko="예측"),
             "paintTitle": say(en="prediction: paint here", ko="예측(여기에 칠해 보세요)"),
             "errors": say(en="hits and errors", ko="맞음과 틀림"),
-            "errorsOf": say(en="{name}: hits, errors", ko="{name}, 맞음과 틀림"),
-            "bandTitle": say(en="{name}: boundary band", ko="{name}, 경계 띠"),
+            "errorsOf": say(en="{name}: hits, errors", ko="{name}의 맞음과 틀림"),
+            "bandTitle": say(en="{name}: boundary band", ko="{name}의 경계 띠"),
             "hint": say(en="drag to paint {name}; keys: arrows, space", ko="끌어서 {name} 칠하기, 키보드는 화살표와 스페이스"),
             "cellSays": say(en="row {r}, column {c}: {what}", ko="{r}행 {c}열, {what}"),
             "cellRight": say(en="{a}, and predicted so", ko="정답도 예측도 {a}"),
             "cellWrong": say(en="truth {a}, predicted {b}", ko="정답은 {a}, 예측은 {b}"),
             "cellVoid": say(en="void, so {b} does not count", ko="무시 레이블이라 예측 {b:은/는} 세지 않아요"),
-            "percent": say(en="{v} %", ko="{v}%"),
+            "percent": say(en="{v}\u00a0%", ko="{v}%"),
             "notCounted": say(en="left out", ko="제외"),
             "iouOf": say(en="IoU of {name}", ko="{name} IoU"),
             "bandOf": say(en="boundary IoU of {name}", ko="{name} 경계 IoU"),
-            "hitMeans": say(en="hit: in truth A and prediction B", ko="맞은 칸: 정답 A와 예측 B 양쪽"),
-            "missedMeans": say(en="missed: in A alone", ko="놓친 칸: A에만"),
-            "falseMeans": say(en="false alarm: in B alone", ko="잘못 짚은 칸: B에만"),
+            "hitMeans": say(en="hit: in truth A and prediction B", ko="맞은 칸(정답 A와 예측 B 모두)"),
+            "missedMeans": say(en="missed: in A alone", ko="놓친 칸(A에만)"),
+            "falseMeans": say(en="false alarm: in B alone", ko="잘못 짚은 칸(B에만)"),
             "perClass": say(en="IoU of each class; choose one to look at and to paint with", ko="클래스별 IoU, 보거나 칠할 클래스 고르기"),
             "classHead": say(en="class", ko="클래스"),
             "boundaryShort": say(en="boundary", ko="경계 IoU"),
@@ -314,7 +314,7 @@ class ScoresLab(Lab):
             "score.mean": say(en="mean class accuracy", ko="클래스 평균 정확도"),
             "score.weighted": say(en="frequency-weighted IoU", ko="빈도 가중 IoU"),
             "score.miou": say(en="mean IoU (mIoU)", ko="평균 IoU(mIoU)"),
-            "score.boundary": say(en="boundary IoU", ko="경계 IoU"),
+            "score.boundary": say(en="mean boundary IoU", ko="평균 경계 IoU"),
             "scene": say(en="scene", ko="장면"),
             "scene.street": say(en="street", ko="거리"),
             "scene.disc": say(en="round sign", ko="둥근 표지판"),
@@ -328,7 +328,7 @@ class ScoresLab(Lab):
             "grow": say(en="grow {name}", ko="{name} 키우기"),
             "dx": say(en="move across →", ko="가로 이동 →"),
             "dy": say(en="move down ↓", ko="세로 이동 ↓"),
-            "reach": say(en="depth of boundary", ko="경계 띠 두께"),
+            "reach": say(en="boundary depth", ko="경계 띠 두께"),
             "cells": say(en="{n}", ko="{n}칸"),
             "forget": say(en="forget {name}", ko="{name} 잊기"),
             "flat": say(en="everything is {name}", ko="모두 {name:으로/로} 예측"),
@@ -345,12 +345,12 @@ class ScoresLab(Lab):
                                 ko="정답에는 {name:이/가} 없어요. 예측에 {wrong}칸이 있으니 IoU는 0이고, 평균에도 0으로 들어가요."),
             "lineVoid": say(en="Void is counted as a class: nothing predicts it, its IoU is 0, and no prediction can reach 100 %.",
                             ko="무시 레이블까지 클래스로 세고 있어요. 아무도 예측하지 않는 클래스라 IoU가 0이고, 어떤 예측도 100%가 될 수 없어요."),
-            "try1": say(en="Everything is road. Which score still looks well, and which one collapses?",
+            "try1": say(en="Everything is road. Which score still looks good, and which one collapses?",
                         ko="모두 도로로 예측했어요. 그래도 높아 보이는 지표는 무엇이고, 무너지는 지표는 무엇일까요?"),
             "try2": say(en="The prediction moves by one cell. What becomes of the pole, and what of pixel accuracy?",
                         ko="예측을 한 칸 옮겼어요. 기둥의 IoU는 어떻게 될까요? 픽셀 정확도는요?"),
-            "try3": say(en="A large sign, one cell too small all around. Compare its IoU with its boundary IoU, then make the boundary deeper.",
-                        ko="큰 표지판을 둘레로 한 칸씩 줄였어요. IoU와 경계 IoU를 견주어 보고, 경계 띠를 두껍게 바꿔 보세요."),
+            "try3": say(en="A large sign, one cell too small all around. Compare its IoU with its boundary IoU. What would that cell cost the thin pole?",
+                        ko="큰 표지판을 둘레로 한 칸씩 줄였어요. IoU와 경계 IoU를 견주어 보세요. 가는 기둥을 똑같이 줄이면 어떻게 될까요?"),
             "try4": say(en="A perfect prediction, but void is counted. Where do the missing points go? Then take the tick away.",
                         ko="완벽한 예측인데 무시 레이블까지 세고 있어요. 점수는 어디에서 깎였을까요? 확인한 다음 체크를 꺼 보세요."),
         } | {f"class.{name}": CAMVID.name(label) for name, label in zip((*CLASSES, "void"), IN_CAMVID)}
@@ -385,6 +385,9 @@ def _hits_and_errors(truth: Tensor, labels: Tensor, kind: int, height: int) -> n
     pale = (255 - 0.2 * (255.0 - _coloured(truth, height))).astype(np.uint8)
     a, b = (_enlarged((cells == kind).numpy(), height) for cells in (truth, labels))
     pale[a & b], pale[a & ~b], pale[~a & b] = (rgb(ROLES[role]) for role in ("output", "input", "kernel"))
+    y, x = np.mgrid[:height, :_WIDE]
+    stripes = (a & ~b & ((x + y) % 5 < 1)) | (~a & b & ((x - y) % 5 < 1))      # nothing hangs on colour alone
+    pale[stripes] = 255 - (255 - pale[stripes]) // 3
     return pale
 
 
@@ -411,22 +414,24 @@ def _drawn_scores(state: dict) -> Figure:
                        (say(en="false alarm", ko="잘못 짚은 칸"), "kernel")):
         box(figure.sheet, x, head + 4, 12, 12, facecolor=ROLES[role], edgecolor="none")
         figure.write(x + 17, head + 9, word, colour=ROLES[role], bold=True)
-        x += 17 + fonts.width(word, TEXT, bold=True) + 12
+        x += 17 + fonts.width(word, TEXT, bold=True) + 9
     figure.write(268, board - 6, "IoU", colour=MUTED, ha="right")
     figure.write(356, board - 6, say(en="boundary", ko="경계 IoU"), colour=MUTED, ha="right")
     for k, name in enumerate(CLASSES):
         _class_row(figure, board + _ROW * (k + 0.75), CAMVID.name(IN_CAMVID[k]), CAMVID.colour(IN_CAMVID[k]), float(seen["iou"][k]), float(seen["boundary_iou"][k]))
     totals = [(say(en=en, ko=ko), seen[key]) for key, en, ko in (
         ("pixel", "pixel accuracy", "픽셀 정확도"), ("weighted", "frequency-weighted IoU", "빈도 가중 IoU"),
-        ("mean", "mean class accuracy", "클래스 평균 정확도"), ("miou", "mean IoU (mIoU)", "평균 IoU(mIoU)"), ("boundary", "boundary IoU", "경계 IoU"))]
+        ("mean", "mean class accuracy", "클래스 평균 정확도"), ("miou", "mean IoU (mIoU)", "평균 IoU(mIoU)"), ("boundary", "mean boundary IoU", "평균 경계 IoU"))]
     for k, (name, share) in enumerate(totals):
         _total_row(figure, board + 4 + 37 * k, name, share)
     figure.exact = CAMVID.colours
     each = ", ".join(f"{CAMVID.name(IN_CAMVID[k])} {_share(float(seen['iou'][k]))}" for k in range(len(CLASSES)))
     return tell(figure, say(
         en=f"Lab, what each score sees: a street of {ROWS}x{COLUMNS} cells and its prediction, the truth moved by one cell to the right. "
+           f"The pole is hit nowhere, missed in all its cells and predicted beside them. "
            + ", ".join(f"{name} {percent(share, 1)}" for name, share in totals) + f". IoU of each class: {each}.",
         ko=f"평가 지표마다 무엇을 보는지 살피는 실험실. {ROWS}x{COLUMNS}칸짜리 거리의 정답 레이블과, 그것을 오른쪽으로 한 칸 옮긴 예측이에요. "
+           f"기둥은 한 칸도 맞지 않아서 전부 놓치고, 그 옆 칸을 전부 잘못 짚었어요. "
            + ", ".join(f"{name} {percent(share, 1)}" for name, share in totals) + f". 클래스별 IoU는 {each}."))
 
 
