@@ -223,8 +223,10 @@ class PaintedField(Field):
     kind: str = "choice"
 
     def wanted(self) -> str:
-        return say(en=f"none, an array of {ROWS}x{COLUMNS} class numbers with -1 where nothing is painted, or boxes class:row,column,width,height within it",
-                   ko=f"none이거나, 칠하지 않은 칸이 -1인 {ROWS}x{COLUMNS} 클래스 번호 배열이거나, 그 안에 들어가는 상자 class:행,열,너비,높이")
+        return say(en=f"none, an array of {ROWS}x{COLUMNS} class numbers with -1 where nothing is painted, or boxes class:row,column,width,height within it, "
+                      "as in car:20,30,4,2",
+                   ko=f"none이거나, 칠하지 않은 칸이 -1인 {ROWS}x{COLUMNS} 클래스 번호 배열이거나, car:20,30,4,2(행, 열, 너비, 높이)처럼 쓴, 그 안에 들어가는 "
+                      "상자")
 
     def _refuse(self, given: object):
         text = f"{given.shape}" if hasattr(given, "shape") else given
