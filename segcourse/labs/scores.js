@@ -413,7 +413,7 @@ export default {
     }
 
     // ---------------------------------------------------------------- undo
-    const made = (state) => Object.fromEntries(MADE.map((name) => [name, state[name]]));
+    const made = (state) => Object.fromEntries([...MADE, "chosen"].map((name) => [name, state[name]]));
     let before = made(lab.state),
       held = false, // a pointer is down: all it does is one step
       begun = false,
@@ -444,8 +444,9 @@ export default {
 
     function undo() {
       if (!undone.length) return;
+      const { chosen, ...back } = undone.pop();
       undoing = true;
-      lab.change(undone.pop());
+      lab.change(back.scene === lab.state.scene ? back : { ...back, chosen }); // a scene brought its own class along
       undoing = false;
     }
 
@@ -532,10 +533,10 @@ export default {
       write = (node, text) => {
         if (node.textContent !== text) node.textContent = text;
       },
-      bar = (share) => `${Number.isNaN(share) ? 0 : Math.max(0, Math.min(1, share)) * 100}%`,
-      setWidth = (node, share) => {
-        const width = bar(share);
-        if (node.style.width !== width) node.style.width = width;
+      setBar = (node, share) => {
+        // Moved, not made wider: that needs no layout.
+        const place = `translateX(${share > 0 ? 100 * Math.min(share, 1) - 100 : -101}%)`;
+        if (node.style.transform !== place) node.style.transform = place;
       };
     const classRows = [...classes, "void"].map((name, kind) => {
       const isVoid = kind === voided,
@@ -621,8 +622,8 @@ export default {
         row.classList.toggle("sc-absent", Number.isNaN(share));
         write(number, there ? shareText(share) : t("notCounted"));
         write(second, there ? shareText(edge) : "");
-        setWidth(iou, share);
-        setWidth(band, edge);
+        setBar(iou, share);
+        setBar(band, edge);
         if (!input) continue;
         const chosen = state.chosen === classes[kind],
           words = t("classSays", { name: nameOf(kind), iou: shareText(share), band: shareText(edge) });
@@ -632,7 +633,7 @@ export default {
       }
       for (const { name, fill, number } of totalRows) {
         write(number, shareText(scores.totals[name]));
-        setWidth(fill, scores.totals[name]);
+        setBar(fill, scores.totals[name]);
       }
       const { parts, share, kind } = lab.result,
         many = (part) => String(parts.reduce((sum, v) => sum + (v === part), 0));
@@ -881,6 +882,7 @@ export default {
             second = top + rows * cell + 58,
             little = (width - 14) / 2 / cols;
           return {
+            narrow: true,
             large: { x: 1, y: top, cell },
             caption: { x: 1, y: top + rows * cell + 16 },
             truth: { x: 1, y: second, cell: little },
@@ -892,6 +894,7 @@ export default {
           little = 0.45 * cell,
           x = width - 1 - cols * cell;
         return {
+          narrow: false,
           large: { x, y: top, cell },
           caption: { x, y: top + rows * cell + 16 },
           truth: { x: 1, y: top, cell: little },
@@ -906,7 +909,7 @@ export default {
           second = main === "labels" ? "errors" : "labels",
           titles = {
             labels: t("prediction"),
-            errors: t("errorsOf", { name: nameOf(result.kind) }),
+            errors: place.narrow && main === "labels" ? t("errors") : t("errorsOf", { name: nameOf(result.kind) }),
             band: t("bandTitle", { name: nameOf(result.kind) }),
           };
         showPart(truthPart, place.truth, "truth", t("truth"));

@@ -292,7 +292,7 @@ class ScoresLab(Lab):
             "truth": say(en="truth", ko="정답 레이블"),
             "prediction": say(en="prediction", ko="예측"),
             "paintTitle": say(en="prediction: paint here", ko="예측(여기에 칠해 보세요)"),
-            "errors": say(en="hits and errors", ko="맞음과 틀림"),
+            "errors": say(en="hits, errors", ko="맞음과 틀림"),
             "errorsOf": say(en="{name}: hits, errors", ko="{name}의 맞음과 틀림"),
             "bandTitle": say(en="{name}: boundary band", ko="{name}의 경계 띠"),
             "hint": say(en="drag to paint {name}; keys: arrows, space", ko="끌어서 {name} 칠하기, 키보드는 화살표와 스페이스"),

