@@ -280,7 +280,7 @@ function allScores(truth, prediction, rows, cols, classes, voided, reach) {
     totals: {
       pixel: right / all,
       mean: meanOf(accuracy),
-      weighted: iou.reduce((sum, v, i) => sum + (inTruth[i] / all) * (Number.isNaN(v) ? 0 : v), 0),
+      weighted: iou.reduce((sum, v, i) => sum + (predicted[i] / all) * (Number.isNaN(v) ? 0 : v), 0),
       miou: meanOf(iou),
       boundary: meanOf(boundary),
     },
@@ -508,7 +508,7 @@ export default {
       equals = (...nodes) => element("span", { class: "sc-equals" }, "=", ...nodes),
       fraction = element(
         "p",
-        { class: "sc-fraction" },
+        { class: "sc-fraction", "aria-hidden": "true" }, // the line below says it in words
         sum.name,
         equals(element("span", { class: "sc-over" }, element("span", { text: "|A ∩ B|" }), element("span", { text: "|A ∪ B|" }))),
         equals(
