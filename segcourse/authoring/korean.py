@@ -47,8 +47,10 @@ def faults(text: str, *, label: bool = False) -> list[tuple[int, str]]:
     return sorted([*found, *words(text)])
 
 
-# Where a word is spoken of, it may stand: in quotes, in italics (not bold), in code.
+# Where a word is spoken of, it may stand: in quotes, in italics (not bold), in code, and in what a thing is called, too (~라고도 해요).
 _SPOKEN_OF = re.compile(r"`[^`\n]+`|‘[^’\n]+’|“[^”\n]+”|'[^'\n]+'|\"[^\"\n]+\"|(?<!\*)\*(?!\*)[^*\n]+(?<!\*)\*(?!\*)")
+
+_ALSO_CALLED = re.compile(r"이?라고도|이?라는 (?:말|이름)")
 
 
 def words(text: str) -> list[tuple[int, str]]:
@@ -58,7 +60,7 @@ def words(text: str) -> list[tuple[int, str]]:
     return sorted({
         (bare.count("\n", 0, found.start()), f"“{found[0]}”: the course says {term.ko} for {term.en} (segcourse/glossary.toml)")
         for term in glossary.terms() if term.wrong
-        for found in term.wrong.finditer(bare)
+        for found in term.wrong.finditer(bare) if not _ALSO_CALLED.match(bare, found.end())
     })
 
 

@@ -85,7 +85,7 @@ def test_another_name_is_refused(wrong, right):
     assert fault in korean.faults(f"첫 줄이에요.\n여기에는 {wrong}이 있어요.")
 
 
-@pytest.mark.parametrize("text", ["'컨볼루션'이라고도 해요.", "“컨볼루션”은 소리예요.", "*컨볼루션*이라는 말", "`컨볼루션` 열쇠", "> 컨볼루션을 하라", "논문은 디컨볼루션이라고 불러요.", "배치 정규화를 해요.", "다른 영상이에요."])
+@pytest.mark.parametrize("text", ["'컨볼루션'이라고도 해요.", "“컨볼루션”은 소리예요.", "*컨볼루션*이라는 말", "`컨볼루션` 열쇠", "컨볼루션이라고도 해요.", "> 컨볼루션을 하라", "논문은 디컨볼루션이라고 불러요.", "배치 정규화를 해요.", "다른 영상이에요."])
 def test_a_word_may_be_spoken_of(text):
     assert korean.words(text) == []
 
