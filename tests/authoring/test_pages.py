@@ -30,7 +30,9 @@ def test_every_link_leads_somewhere(language, name):
         if "://" in link:
             assert REPOSITORY.removeprefix("https://") in link or "/github/" + REPOSITORY.removeprefix("https://github.com/") in link
         else:
-            assert (ROOT / "notebooks" / language / link).is_file(), link
+            built = ROOT / "notebooks" / language / link
+            # A chapter that is not built yet is what tests/notebooks says; here a link must name one that has a source.
+            assert built.is_file() or link.endswith(".ipynb") and (ROOT / "notebooks" / "source" / f"{built.stem}.py").is_file(), link
 
 
 @BOTH
