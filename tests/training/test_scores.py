@@ -50,6 +50,9 @@ def test_one_matrix_over_the_split_is_not_the_mean_over_images():
     prediction = second.clone()
     whole = S.total([score(first, torch.zeros_like(first), 2), score(second, prediction, 2)])
     assert whole.iou[1] == pytest.approx(8 / 9)       # the mean over the two images would be (0 + 1) / 2
+    # Background: 15 + 8 right, 15 + 8 in the truth, 16 + 8 predicted. Single images score (15 / 16 + 0) / 2 and 1, in the mean 0.734.
+    assert whole.miou == pytest.approx((23 / 24 + 8 / 9) / 2)
+    assert whole.as_dict()["miou"] == whole.miou and whole.pixel_accuracy == pytest.approx(31 / 32)
 
 
 def test_boundary_iou_of_a_shifted_square_by_hand():
