@@ -42,8 +42,7 @@ street, truth = streets[29]
 busy, busy_truth = streets[37]
 
 # %% tags=["look"]
-figures.images([street, truth], titles=[T(en="A street ...", ko="거리 그림 한 장")
-                                        , T(en="... and the right answer: 24,576 names", ko="정답은 이름 24,576개")])
+figures.images([street, truth], titles=[T(en="A street ...", ko="거리 그림 한 장"), T(en="... and the right answer: 24,576 names", ko="정답은 이름 24,576개")])
 
 # %% [markdown] lang="en"
 # ## The problem: mostly right, and blind
@@ -64,7 +63,7 @@ for x in range(1, 192):     # en: whatever is small takes the name of the pixel 
     blind[:, x] = torch.where(small_things[:, x], blind[:, x - 1], busy_truth[:, x])
 shifted = busy_truth.roll(3, dims=1)
 
-answers = {T(en="blind", ko="작은 것을 못 보는 예측"): blind, T(en="shifted", ko="3픽셀 밀린 예측"): shifted}
+answers = {T(en="blind", ko="작은 것을 못 보는 예측"): blind, T(en="shifted", ko="밀린 예측"): shifted}
 figures.images([busy, busy_truth, *answers.values()], columns=2, titles=[T(en="picture", ko="그림"), T(en="truth", ko="정답"), *answers])
 
 # %% tags=["nbval-check-output"]
@@ -129,8 +128,8 @@ exercises.claims.decide("0.1")
 assert decision.shape == truth.shape and (patches, things) == (1, 2)
 
 # %% tags=["look"]
-figures.images([street, truth, streets.instance(29).float()], titles=[T(en="picture", ko="그림"), T(en="semantic: one patch of car", ko="의미론적 분할, 자동차 한 덩어리")
-                                                                     , T(en="instance: two cars, two poles", ko="인스턴스 분할, 자동차 두 대와 기둥 두 개")])
+figures.images([street, truth, streets.instance(29).float()], titles=[
+    T(en="picture", ko="그림"), T(en="semantic: one patch of car", ko="의미론적 분할, 자동차 한 덩어리"), T(en="instance: two cars, two poles", ko="인스턴스 분할, 자동차 두 대와 기둥 두 개")])
 
 # %% [markdown] lang="en"
 # ## The target: an index, and a vector
@@ -300,9 +299,10 @@ figures.grids([(true_map, "input", T(en="truth, void hatched", ko="정답, 빗�
 
 # %% [markdown] lang="ko"
 # **픽셀 정확도**(pixel accuracy)는 대각선의 합을 전체로 나눈 값이에요. 클래스의 **IoU**(intersection over union, 자카드 지수)는 정답과 예측이 모두 그 이름으로 부른 픽셀 수를, *둘 중 하나라도* 그 이름으로 부른 픽셀 수로 나눠요. 식은 $n_{ii} / (t_i + \sum_j n_{ji} - n_{ii})$이고, $t_i$는
-# $i$행의 합이에요. 놓쳐도 깎이고, 없는 것을 있다고 해도 깎여요. 클래스의 IoU를 평균 낸 것이 **평균 IoU(mIoU)**예요. 픽셀이 아무리 적은 클래스라도 한 표씩 가져요.
+# $i$행의 합이에요. 놓쳐도 깎이고, 없는 것을 있다고 해도 깎여요. 클래스의 IoU를 평균 낸 것이 **평균 IoU**(mIoU)예요. 픽셀이 아무리 적은 클래스라도 한 표씩 가져요.
 #
 # **재현율**(recall)은 $n_{ii}/t_i$로, 그 절반만 봐요. 의료 논문에 자주 나오는 다이스(Dice)는 같은 순서를 다른 숫자로 말한 거예요. 클래스 하나에서 Dice $= 2\,$IoU$/(1+$IoU$)$예요.
+
 # %% [markdown] lang="en"
 # ### Which classes are rare?
 #
@@ -415,7 +415,7 @@ second_truth = torch.tensor([[1, 1, 0, 0]] * 4)                # en: eight pixel
 tables = [ops.confusion_matrix(first_truth, first_said, 2), ops.confusion_matrix(second_truth, second_truth, 2)]
 each = [ops.class_iou(part)[1].item() for part in tables]
 whole = ops.class_iou(sum(tables))[1].item()
-print(T(en="image by image:", ko="이미지마다:"), each, "->", T(en="their mean", ko="평균"), sum(each) / 2)
+print(T(en="image by image:", ko="이미지별:"), each, "->", T(en="their mean", ko="평균"), sum(each) / 2)
 print(T(en="counted together:", ko="함께 세면:"), f"8 / 9 = {whole:.3f}")
 assert sum(each) / 2 == 0.5 and abs(whole - 8 / 9) < 1e-12
 
@@ -489,16 +489,16 @@ assert field.size == (23, 23)
 torch.manual_seed(0)
 network = models.create("pixelnet", num_classes=11).train()
 optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
-pictures, answers_ = streets.stack(range(2))
+pictures, targets = streets.stack(range(2))
 batch = datasets.normalise(pictures)                                  # (2, 3, 128, 192)
 losses = []
 for _ in range(2):
-    loss = ops.cross_entropy(network(batch), answers_.long(), void=11)
+    loss = ops.cross_entropy(network(batch), targets.long(), void=11)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
     losses.append(loss.item())
-print(T(en="before the step:", ko="한 걸음 전:"), f"{losses[0]:.3f}", "|", T(en="lower after it:", ko="한 걸음 뒤에 줄었나요:"), losses[1] < losses[0])
+print(T(en="before the step:", ko="한 걸음 전:"), f"{losses[0]:.3f}", "|", T(en="lower after it:", ko="한 걸음 뒤에 줄었는지:"), losses[1] < losses[0])
 assert losses[1] < losses[0]
 
 # %% [markdown] lang="en"
@@ -560,7 +560,7 @@ with torch.no_grad():
 pixel_loss = ops.pixel_cross_entropy(logits, truths[0][None], void=11)[0]
 counted = truths[0] != 11
 hardest = (pixel_loss >= pixel_loss[counted].quantile(0.75)) & counted
-figures.images([pictures[0], pixel_loss, hardest.float()], titles=[T(en="picture", ko="그림"), T(en="loss of each pixel", ko="픽셀마다의 손실"), T(en="the hardest quarter", ko="가장 어려운 4분의 1")], kinds=["photo", "heat", "grey"])
+figures.images([pictures[0], pixel_loss, hardest.float()], titles=[T(en="picture", ko="그림"), T(en="loss of each pixel", ko="픽셀마다의 손실"), T(en="the hardest 1 in 4", ko="가장 어려운 4분의 1")], kinds=["photo", "heat", "grey"])
 
 # %% [markdown] lang="en"
 # The hardest quarter is outlines, thin things, and what a window of 23 pixels cannot tell. Now the same network from the same start, with the same batches, and the weighted loss:
@@ -586,7 +586,7 @@ tables = []
 for i in range(len(test)):
     picture, label = test[i]
     tables.append(ops.confusion_matrix(label.long(), training.predict(weighted, picture).long(), 11, void=11))
-ious = torch.stack([ops.class_iou(part) for part in tables])                   # (100, 11), nan where a class is absent
+ious = torch.stack([ops.class_iou(part) for part in tables])                   # en: (100, 11), nan where a class is absent | ko: (100, 11), 없는 클래스는 nan
 batches = torch.stack([ops.class_iou(sum(tables[i:i + 8])) for i in range(0, len(tables), 8)])
 ways = {T(en="one confusion matrix", ko="혼동 행렬 하나"): ops.class_iou(sum(tables)).nanmean(),
         T(en="mean over batches of 8", ko="8장 배치마다 구해 평균"): batches.nanmean(1).mean(),

@@ -99,7 +99,7 @@ def resize_labels(labels, size):
         for x in range(columns):
             old_y = int((y + 0.5) * height / rows)  # hole  # en: the old row under the centre | ko: 중심 아래에 있는 옛 줄
             old_x = int((x + 0.5) * width / columns)  # hole  # en: and the old column | ko: 그리고 옛 칸
-            resized[y, x] = labels[old_y, old_x]
+            resized[y, x] = labels[old_y, old_x]  # hole
     return resized
 
 
