@@ -12,6 +12,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from segcourse.commands import Interrupted
 from segcourse.language import josa, say
 
 app = typer.Typer(name="segcourse", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -187,7 +188,7 @@ def train(
         progress.close()
         at = say(en=f"the checkpoint of step {keep.step} stays in {keep.path}", ko=f"{keep.step}번째 스텝의 체크포인트가 {keep.path}에 있어요") \
             if keep.step else say(en="no checkpoint had been written yet", ko="아직 저장한 체크포인트는 없어요")
-        raise _Interrupted(say(en=f"stopped by Ctrl-C: {at}", ko=f"Ctrl-C로 멈췄어요. {at}.")) from None
+        raise Interrupted(say(en=f"stopped by Ctrl-C: {at}", ko=f"Ctrl-C로 멈췄어요. {at}.")) from None
     finally:
         progress.close()
 
@@ -418,30 +419,11 @@ def doctor() -> None:
         raise RuntimeError(say(en=f"{', '.join(absent)} is missing: pip install segcourse", ko=f"{', '.join(absent)} 패키지가 없어요. pip install segcourse로 설치해 주세요."))
 
 
-def _list_data(root: Path | None) -> None:
-    from segcourse.datasets import camvid
-    from segcourse.datasets.root import data_root
-
-    print(f"{'streets':<22}" + say(en="drawn by the package, always there", ko="패키지가 그려요. 언제나 있어요"))
-    place, files = camvid.locate(root), camvid.manifest()
-    cost = say(en=f"{len(files)} files, {sum(file.size for file in files) / 1e6:.0f} MB", ko=f"파일 {len(files)}개, {sum(file.size for file in files) / 1e6:.0f} MB")
-    if place is None:
-        print(f"{'camvid':<22}" + say(
-            en=f"not in {data_root(root)}: `segcourse data get camvid` fetches {cost}; by hand: `git clone --depth 1 {camvid.HOME}` there",
-            ko=f"{data_root(root)}에 없어요. `segcourse data get camvid`로 받아 주세요({cost}). 직접 받으려면 그 폴더에서 `git clone --depth 1 {camvid.HOME}`"))
-        return
-    counts = {split: len(list((place / folder).glob("*.png"))) for split, folder in camvid.FOLDERS.items()}
-    words = ", ".join(f"{split} {count}/{camvid.COUNTS[split]}" for split, count in counts.items())
-    there = sum((place / file.path).is_file() for file in files)
-    whole = there == len(files)
-    print(f"{'camvid':<22}{place}: {words}" + ("" if whole else say(
-        en=f" ({there} of {len(files)} files: `segcourse data get camvid` brings the others)",
-        ko=f" (파일 {len(files)}개 가운데 {there}개. 나머지는 `segcourse data get camvid`로 받아 주세요)")))
-
-
 @data_app.command("list", help=say(en="Say which data sets are there, and what the others cost to get.", ko="어떤 데이터 세트가 있는지, 없는 것은 얼마나 받아야 하는지 보여 줘요."))
 def data_list(root: Root = None) -> None:
-    _list_data(root)
+    from segcourse.commands import data
+
+    print("\n".join(data.listing(root)))
 
 
 @data_app.command("get", help=say(en="Fetch a data set; what is there already and right is left alone.", ko="데이터 세트를 받아요. 이미 제대로 있는 파일은 그대로 둬요."))
@@ -451,52 +433,9 @@ def data_get(
     mirror: Annotated[Optional[str], typer.Option(help=say(en="https address to fetch from instead, which holds CamVid/train and the others",
                                                            ko="대신 받을 https 주소. 그 아래에 CamVid/train 등이 있어야 해요"))] = None,
 ) -> None:
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from segcourse.commands import data
 
-    from segcourse import datasets
-    from segcourse.datasets import camvid
-
-    if datasets.check_name(name) != "camvid":
-        print(say(en=f"{name}: nothing to fetch, it needs no download", ko=f"{josa(name, '은/는')} 받을 것이 없어요. 바로 쓸 수 있어요"))
-        return
-    files = camvid.manifest()
-    bar = Progress(TextColumn("camvid {task.fields[done]}/{task.fields[of]}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
-                   disable=not sys.stdout.isatty())
-    done = 0
-
-    def settled(_path: str, size: int) -> None:
-        nonlocal done
-        done += 1
-        bar.update(task, advance=size, done=done)
-
-    with bar:
-        task = bar.add_task("", total=sum(file.size for file in files), done=0, of=len(files))
-        try:
-            folder, report = camvid.get(root, address=mirror or camvid.ADDRESS, progress=settled)
-        except KeyboardInterrupt:
-            raise _Interrupted(say(en=f"stopped by Ctrl-C; {done} of {len(files)} files are there. Run the command again: it goes on from there",
-                                   ko=f"Ctrl-C로 멈췄어요. 파일 {len(files)}개 가운데 {done}개가 있어요. 다시 실행하면 이어서 받아요")) from None
-    print(f"{folder}: " + say(
-        en=f"{len(report.fetched)} fetched ({report.bytes / 1e6:.1f} MB, {report.seconds:.0f} s), {len(report.right)} were there",
-        ko=f"{len(report.fetched)}개 받음({report.bytes / 1e6:.1f} MB, {report.seconds:.0f}초), {len(report.right)}개는 이미 있었어요"))
-    if report.accepted:
-        print(say(en=f"{len(report.accepted)} files have other bytes than the public ones but decode to 480x360: kept as they are, for instance {report.accepted[0]}",
-                  ko=f"{len(report.accepted)}개는 공개된 파일과 바이트는 다르지만 480x360으로 읽혀서 그대로 두었어요. 예: {report.accepted[0]}"))
-    if report.aside:
-        print(say(en=f"{len(report.aside)} damaged files were renamed, for instance to {report.aside[0]}",
-                  ko=f"손상된 파일 {len(report.aside)}개는 이름을 바꿔 두었어요. 예: {report.aside[0]}"))
-    lacking = len(report.failed) + len(report.untried)
-    if lacking:
-        file, why = report.failed[0]
-        raise RuntimeError(say(
-            en=f"{lacking} of {len(files)} files did not come, the first {file}: {why}. Run the command again, it goes on where it stopped; or by hand: "
-               f"`git clone --depth 1 {camvid.HOME}` in {folder.parent}",
-            ko=f"파일 {len(files)}개 가운데 {lacking}개를 못 받았어요. 처음 못 받은 것은 {file}({why}). 다시 실행하면 이어서 받아요. 직접 받으려면 {folder.parent}에서 "
-               f"`git clone --depth 1 {camvid.HOME}`을 실행해 주세요."))
-
-
-class _Interrupted(Exception):
-    """Ctrl-C, with what to tell the reader."""
+    data.get(name, root, mirror)
 
 
 def _fail(message: object, status: int) -> int:
@@ -519,7 +458,7 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         status = app(args=arguments, prog_name="segcourse", standalone_mode=False)
         return status if isinstance(status, int) else 0
-    except _Interrupted as stop:
+    except Interrupted as stop:
         return _fail(stop, 130)
     except (KeyboardInterrupt, typer.Abort):
         return _fail(say(en="stopped by Ctrl-C", ko="Ctrl-C로 멈췄어요"), 130)
