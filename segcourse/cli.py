@@ -339,6 +339,13 @@ def lab(
 
     if importlib.util.find_spec("jupyterlab") is None:
         raise ValueError(say(en="JupyterLab is not installed: pip install \"segcourse[lab]\"", ko="JupyterLab이 없어요. pip install \"segcourse[lab]\"로 설치해 주세요."))
+    from segcourse.commands import lab as rooms
+
+    port, about_port = rooms.free_port(port)
+    settings, about_home = rooms.homes()
+    for text in (about_port, about_home):
+        if text:
+            print(text, flush=True)
     folder = _chapters()
     headless = sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"]
@@ -347,7 +354,7 @@ def lab(
     if headless or not browser:
         command.append("--no-browser")
         print(say(en="open the address that JupyterLab prints below, token and all", ko="아래에 JupyterLab이 보여 주는 주소를 토큰까지 그대로 열어 주세요."), flush=True)
-    raise typer.Exit(subprocess.call(command))
+    raise typer.Exit(subprocess.call(command, env=os.environ | settings))
 
 
 def _chapters() -> Path:
@@ -385,38 +392,11 @@ def notebooks(context: typer.Context) -> None:
     raise typer.Exit(build.main(context.args))
 
 
-@app.command(help=say(en="Show versions, device and data: what a bug report should say.", ko="버전, 장치, 데이터를 보여 줘요. 문제를 알릴 때 함께 보내 주세요."))
+@app.command(help=say(en="Say what is installed, whether it works, and what to do where it does not.", ko="무엇이 설치되어 있고 잘 되는지, 안 되면 어떻게 할지 알려 줘요."))
 def doctor() -> None:
-    import platform
+    from segcourse.commands import doctor as examination
 
-    import segcourse
-    from segcourse.datasets.root import checkout, data_root
-    from segcourse.training import provenance
-
-    def line(head: str, text: object) -> None:
-        print(f"{head:<22}{text}")
-
-    line("segcourse", f"{segcourse.__version__} ({provenance.commit()})")
-    line("Python", f"{platform.python_version()} {sys.executable}")
-    line(say(en="system", ko="시스템"), platform.platform())
-    absent = []
-    for name, needed in (("torch", True), ("torchvision", True), ("lightning", True), ("safetensors", True), ("numpy", True), ("pillow", True),
-                         ("matplotlib", False), ("ipywidgets", False), ("anywidget", False), ("scikit-image", False), ("pooch", False), ("jupyterlab", False)):
-        found = provenance.version(name)
-        line(name, found or say(en="not installed", ko="설치되지 않음"))
-        if needed and not found:
-            absent.append(name)
-    if "torch" not in absent:
-        import torch
-
-        from segcourse.training import device as devices
-        line(say(en="device", ko="장치"), f"{devices.choose()} ({devices.describe(devices.choose())})")
-        line("CUDA", torch.version.cuda or say(en="PyTorch was built without it", ko="CUDA 없이 만든 PyTorch"))
-    line(say(en="checkout", ko="저장소"), checkout() or say(en="none: an installed package", ko="없음(설치된 패키지)"))
-    line(say(en="data folder", ko="데이터 폴더"), data_root())
-    _list_data(None)
-    if absent:
-        raise RuntimeError(say(en=f"{', '.join(absent)} is missing: pip install segcourse", ko=f"{', '.join(absent)} 패키지가 없어요. pip install segcourse로 설치해 주세요."))
+    raise typer.Exit(examination.examine())
 
 
 @data_app.command("list", help=say(en="Say which data sets are there, and what the others cost to get.", ko="어떤 데이터 세트가 있는지, 없는 것은 얼마나 받아야 하는지 보여 줘요."))
@@ -469,6 +449,8 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("SEGCOURSE_DEBUG"):
             raise
+        from segcourse.datasets import disk
+
         if isinstance(error, usage_error):
             if type(error).__name__ == "NoArgsIsHelpError":
                 print(error.format_message())
@@ -476,6 +458,9 @@ def run(arguments: list[str] | None = None) -> int:
             return _fail(error.format_message() + _given(error, arguments or sys.argv[1:]), 2)
         if isinstance(error, KeyError) and error.args:
             return _fail(error.args[0], 2)
+        if isinstance(error, OSError) and disk.is_full(error) and error.filename:
+            return _fail(say(en=f"the disk of {error.filename} is full: free some room, or name another folder",
+                             ko=f"{error.filename} 파일을 쓸 디스크가 가득 찼어요. 공간을 비우거나 다른 폴더를 알려 주세요."), 1)
         if isinstance(error, (ValueError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, TypeError)):
             return _fail(error, 2)
         return _fail(error if str(error) else type(error).__name__, 1)
