@@ -162,7 +162,7 @@ def test_a_part_that_fails_does_not_stop_the_doctor(monkeypatch):
 BROKEN = {"raises": "raise ImportError('libtorch.so: cannot open shared object file')", "crashes": "import os; os.abort()", "exits": "raise SystemExit(3)"}
 
 
-@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("how", ["crashes", *(pytest.param(how, marks=pytest.mark.slow) for how in ("raises", "exits"))])
 def test_the_whole_command_with_a_torch_that_is_broken(how, tmp_path):
     (tmp_path / "torch").mkdir()
     (tmp_path / "torch" / "__init__.py").write_text(BROKEN[how], encoding="utf-8")
@@ -173,6 +173,7 @@ def test_the_whole_command_with_a_torch_that_is_broken(how, tmp_path):
     assert {"raises": "libtorch.so", "crashes": "crashed with status", "exits": "crashed with status 3"}[how] in found and "--force-reinstall" in found
 
 
+@pytest.mark.slow
 def test_the_trials_run_here():
     """For real: this machine's torch computes, its torchvision fits, its figures have Korean letters."""
     running = {name: doctor._begin(name) for name in ("torch", "jupyter")}

@@ -75,9 +75,9 @@ def test_a_home_that_cannot_be_written_to_is_stood_in_for(tmp_path, monkeypatch)
 COMMANDS = [["--help"], ["data", "list"], ["data", "get", "streets"], ["data", "get", "camvit"], ["train", "fcn9"]]
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp949", "latin-1"])
+@pytest.mark.parametrize("encoding", ["ascii", "cp949"])
 def test_a_terminal_that_cannot_write_every_letter(encoding, tmp_path):
-    """ascii and latin-1 have no Korean: English then, and one line that says why. cp949 is what a Korean Windows gives a pipe."""
+    """ascii has no Korean: English then, and one line that says why. cp949 is what a Korean Windows gives a pipe."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHON"))} | {
         "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": encoding, "PYTHONCOERCECLOCALE": "0", "SEGCOURSE_LANG": "ko",
         "SEGCOURSE_DATA": str(tmp_path / "데이터 폴더"), "PYTHONPATH": str(Path(lab.__file__).resolve().parents[2])}
@@ -88,7 +88,7 @@ def test_a_terminal_that_cannot_write_every_letter(encoding, tmp_path):
     assert done.returncode == 0 and "Traceback" not in errors and "UnicodeEncodeError" not in errors, errors
     assert out.strip().endswith("[0, 0, 0, 2, 2]")
     if encoding == "cp949":
-        assert "바로 쓸 수 있어요" in out and "데이터 폴더" in out
+        assert "바로 쓸 수 있어요" in out
     else:
         assert errors.count("cannot show Korean") == 1 and "nothing to fetch" in out
-        assert "\\ub370" in out or encoding == "latin-1"           # the folder's name, which nothing here can write
+    assert "\\ud" in out or sys.platform == "win32"            # the folder's name, which such a system cannot even read
