@@ -460,7 +460,7 @@ def run(arguments: list[str] | None = None) -> int:
             return _fail(error.args[0], 2)
         if isinstance(error, OSError) and disk.is_full(error) and error.filename:
             return _fail(say(en=f"the disk of {error.filename} is full: free some room, or name another folder",
-                             ko=f"{error.filename} 파일을 쓸 디스크가 가득 찼어요. 공간을 비우거나 다른 폴더를 알려 주세요."), 1)
+                             ko=f"디스크가 가득 차서 {error.filename} 파일을 쓸 수 없어요. 공간을 비우거나 다른 폴더를 알려 주세요."), 1)
         if isinstance(error, (ValueError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, TypeError)):
             return _fail(error, 2)
         return _fail(error if str(error) else type(error).__name__, 1)

@@ -241,7 +241,7 @@ def _end(process: subprocess.Popen) -> dict:
     except (ValueError, IndexError):
         last = (errors.strip().splitlines() or [""])[-1][:300]
         return {"died": last if process.returncode == 1 and last else say(en=f"crashed with status {process.returncode} {last}".strip(),
-                                                                            ko=f"종료 상태 {josa(process.returncode, '으로/로')} 죽음 {last}".strip())}
+                                                                            ko=f"종료 상태 {josa(process.returncode, '으로/로')} 멈춤 {last}".strip())}
 
 
 def device(found: dict) -> Iterator[Finding]:
@@ -428,7 +428,7 @@ def _safely(part: Callable[[], Iterable[Finding]]) -> list[Finding]:
     try:
         found.extend(part())
     except Exception as error:
-        found.append(note(getattr(part, "__name__", "doctor"), _say_trouble(error), say(en="this could not be looked at: please report it", ko="살펴보지 못했어요. 알려 주세요")))
+        found.append(note(getattr(part, "__name__", "doctor"), _say_trouble(error), say(en="this could not be looked at: please report it", ko="확인하지 못했어요. 저장소에 알려 주세요")))
     return found
 
 
@@ -449,7 +449,7 @@ def examine(show: Callable[[str], None] = print, port: int = 8888) -> int:
     part(lambda: jupyter(_end(trials["jupyter"])))
     part(lambda: network(port))
     part(places)
-    for text in torch_found.get("data") or [line(say(en="data sets", ko="데이터 세트"), say(en="not looked at, since PyTorch does not load", ko="PyTorch가 열리지 않아 살펴보지 못함"))]:
+    for text in torch_found.get("data") or [line(say(en="data sets", ko="데이터 세트"), say(en="not looked at, since PyTorch does not load", ko="PyTorch를 불러올 수 없어서 확인하지 못함"))]:
         show(text)
     return _conclude(findings, show)
 
@@ -458,13 +458,13 @@ def _conclude(findings: list[Finding], show: Callable[[str], None]) -> int:
     """The problems, what is needed first, one line each; then the sum."""
     by_kind = {kind: [finding for finding in findings if finding.problem == kind] for kind in ("broken", "note")}
     show("")
-    for kind, mark in (("broken", say(en="BROKEN", ko="고장")), ("note", say(en="note", ko="참고"))):
+    for kind, mark in (("broken", say(en="BROKEN", ko="문제")), ("note", say(en="note", ko="참고"))):
         for finding in by_kind[kind]:
             show(f"{mark}  {finding.head}: {finding.text} → {finding.remedy}")
     wrong, notes = len(by_kind["broken"]), len(by_kind["note"])
     if wrong:
         show(say(en=f"{wrong} needed thing{'s are' if wrong > 1 else ' is'} broken, {notes} note{'' if notes == 1 else 's'}.",
-                 ko=f"꼭 필요한 것 가운데 {wrong}개가 고장이고 참고할 것은 {notes}개예요. 위에 적힌 대로 고쳐 주세요."))
+                 ko=f"꼭 고쳐야 할 문제가 {wrong}개, 참고할 것이 {notes}개 있어요. 위에 적힌 대로 고쳐 주세요."))
     else:
         show(say(en=f"Everything that is needed works, {notes} note{'' if notes == 1 else 's'}." if notes else "Everything works.",
                  ko=f"필요한 것은 모두 잘 돼요. 참고할 것은 {notes}개예요." if notes else "모두 잘 돼요."))

@@ -133,7 +133,7 @@ class _Server:
             minutes = math.ceil(seconds / 60)
             self.ends.set()                              # here, before a thread asks for the next file
             raise Closed(say(en=f"the server has had enough questions and asks to wait {minutes} minutes",
-                             ko=f"요청이 많아서 서버가 {minutes}분 뒤에 다시 오라고 해요"))
+                             ko=f"요청이 너무 많아서 서버가 {minutes}분 뒤에 다시 시도하라고 해요"))
         until = time.monotonic() + seconds
         if until > self._quiet_until + 0.5:
             self.notices.put(say(en=f"the server asks for a pause of {math.ceil(seconds)} s: waiting",
@@ -225,7 +225,7 @@ def _proxy(url: str) -> str:
 
 def _wants_a_name(url: str) -> str:
     return say(en=f"the proxy {_proxy(url)} asks for a name and a password: write them into HTTPS_PROXY as http://NAME:PASSWORD@HOST:PORT",
-               ko=f"프록시 {_proxy(url)}에서 이름과 비밀번호를 물어요. HTTPS_PROXY에 http://이름:비밀번호@주소:포트 꼴로 적어 주세요")
+               ko=f"프록시 {_proxy(url)}에 로그인이 필요해요. HTTPS_PROXY에 http://이름:비밀번호@주소:포트 꼴로 적어 주세요")
 
 
 def _reason(error: Exception, url: str) -> str:

@@ -70,7 +70,7 @@ def test_what_is_broken_is_one_line_with_the_remedy_and_status_1(monkeypatch, to
     assert re.search(words, found[0]) and remedy in found[0] and lines[-1].startswith("1 needed thing is broken, 0 notes")
     with reading("ko"):
         status, lines = report(monkeypatch, torch=torch)
-    assert status == 1 and problems(lines)[0].startswith("고장  ") and "주세요" in problems(lines)[0] and lines[-1].endswith("고쳐 주세요.")
+    assert status == 1 and problems(lines)[0].startswith("문제  ") and "주세요" in problems(lines)[0] and lines[-1].endswith("고쳐 주세요.")
 
 
 VERSIONS = {"torch": "2.15.0", "torchvision": "0.29.2", "numpy": "2.4", "ipywidgets": "8.1.9", "jupyterlab_widgets": "3.0.17", "jupyterlab": "4.6.6", "anywidget": "0.11.0"}

@@ -1,5 +1,6 @@
 """`segcourse lab` where a port is taken and where the home cannot be written to."""
 
+import errno
 import os
 import socket
 import subprocess
@@ -92,3 +93,18 @@ def test_a_terminal_that_cannot_write_every_letter(encoding, tmp_path):
     else:
         assert errors.count("cannot show Korean") == 1 and "nothing to fetch" in out
     assert "\\ud" in out or sys.platform == "win32"            # the folder's name, which such a system cannot even read
+
+
+def test_a_full_disk_is_one_line_for_every_command(monkeypatch, capsys):
+    """A checkpoint or a score file that finds no room: status 1, the file, and what to do."""
+    from segcourse.commands import data
+
+    def full(root):
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/one/checkpoint.safetensors")
+
+    monkeypatch.setattr(data, "listing", full)
+    assert cli.run(["data", "list"]) == 1
+    assert capsys.readouterr().err == "segcourse: the disk of runs/one/checkpoint.safetensors is full: free some room, or name another folder\n"
+    with reading("ko"):
+        assert cli.run(["data", "list"]) == 1
+    assert capsys.readouterr().err.strip().endswith("알려 주세요.")
