@@ -31,6 +31,7 @@ test-all: $(STAMP)
 # -B is among make's short flags, which come first in MAKEFLAGS.
 notebooks: $(STAMP)
 	@"$(PYTHON_IN)" -m segcourse.authoring.build $(if $(findstring B,$(firstword -$(MAKEFLAGS))),--force) $(ARGS)
+	@"$(PYTHON_IN)" -m segcourse.authoring.contents
 
 bench: $(STAMP)
 	@set -e; for source in notebooks/source/[0-9][0-9]_*.py; do \

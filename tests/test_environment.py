@@ -95,6 +95,7 @@ COLAB = {
     "scikit-image": "0.25.2",
     "pooch": "1.9.0",
     "requests": "2.32.4",
+    "filelock": "3.32.3",
     "safetensors": "0.8.0",
     "typer": "0.27.1",
     "rich": "13.9.4",
