@@ -336,6 +336,7 @@ def lab(
 ) -> None:
     import importlib.util
     import subprocess
+    import tempfile
 
     if importlib.util.find_spec("jupyterlab") is None:
         raise ValueError(say(en="JupyterLab is not installed: pip install \"segcourse[lab]\"", ko="JupyterLab이 없어요. pip install \"segcourse[lab]\"로 설치해 주세요."))
@@ -354,7 +355,8 @@ def lab(
     if headless or not browser:
         command.append("--no-browser")
         print(say(en="open the address that JupyterLab prints below, token and all", ko="아래에 JupyterLab이 보여 주는 주소를 토큰까지 그대로 열어 주세요."), flush=True)
-    raise typer.Exit(subprocess.call(command, env=os.environ | settings))
+    with tempfile.TemporaryDirectory(prefix="segcourse-lab-") as first:
+        raise typer.Exit(subprocess.call([*command, *rooms.first_page(folder, Path(first))], env=os.environ | settings))
 
 
 def _chapters() -> Path:

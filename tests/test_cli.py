@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from PIL import Image
 
 from segcourse import cli
+from segcourse.commands import lab
 from segcourse.datasets import palettes
 
 SMALL = ["--width", "0.03", "--padding", "same", "--steps", "2", "--batch-size", "2", "--device", "cpu"]
@@ -246,6 +248,28 @@ def test_lab_copies_chapters_from_a_wheel_and_overwrites_nothing(tmp_path, monke
     assert (work / "segcourse-notebooks" / "en" / "01_fcn.ipynb").read_text(encoding="utf-8") == "my answers"
     assert (work / "segcourse-notebooks" / "en" / "02_next.ipynb").read_text(encoding="utf-8") == "next"
     assert "1 copied, 1 of yours" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("environment, page", [({"SEGCOURSE_LANG": "ko", "LANG": "C"}, "ko"), ({"SEGCOURSE_LANG": "en", "LANG": "ko_KR.UTF-8"}, "en"), ({"LANG": "ko_KR.UTF-8"}, "ko"),
+                                               ({"LANG": "fr_FR.UTF-8"}, "en")])
+def test_lab_opens_with_the_start_page_in_the_readers_language(tmp_path, monkeypatch, environment, page):
+    import locale
+
+    monkeypatch.delenv("SEGCOURSE_LANG", raising=False)
+    monkeypatch.setattr(locale, "getlocale", lambda: (None, None))
+    monkeypatch.setenv("JUPYTERLAB_DIR", str(tmp_path / "lab"))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "lab" / "settings").mkdir(parents=True)
+    (tmp_path / "lab" / "settings" / "overrides.json").write_text('{"@jupyterlab/apputils-extension:themes": {"theme": "JupyterLab Dark"}}', encoding="utf-8")
+    (tmp_path / "mine").mkdir()
+    assert lab.first_page(tmp_path / "no chapters", tmp_path / "mine") == []
+    root = Path(cli.__file__).parents[1]
+    options = lab.first_page(root / "notebooks", tmp_path / "mine")
+    assert options == [f"--LabApp.default_url=/lab/tree/{page}/start.md", f"--LabApp.app_settings_dir={tmp_path / 'mine'}"]
+    overrides = json.loads((tmp_path / "mine" / "overrides.json").read_text(encoding="utf-8"))
+    assert overrides == {"@jupyterlab/apputils-extension:themes": {"theme": "JupyterLab Dark"},
+                         "@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Markdown Preview"}}}
 
 
 def test_help_names_every_command(capsys):

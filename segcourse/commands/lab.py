@@ -1,13 +1,16 @@
 """`segcourse lab`: JupyterLab on a port that is free, with folders that can be written to."""
 
+import json
+import locale
 import os
+import shutil
 import socket
 import sys
 import tempfile
 from pathlib import Path
 
 from segcourse.datasets import disk
-from segcourse.language import josa, say
+from segcourse.language import current, josa, say
 
 TRIES = 50       # ports after the one asked for, as JupyterLab itself would try
 
@@ -79,3 +82,27 @@ def _is_shut(place: Path | None) -> bool:
         return True
     stands = disk.standing(place)
     return not stands.is_dir() or disk.refusal(stands) is not None
+
+
+def first_page(folder: Path, settings: Path) -> list[str]:
+    """JupyterLab's options to open with the start page in the reader's language, shown as a page and not as Markdown text; none where it is missing.
+
+    `settings` is an empty folder: JupyterLab reads its defaults from there, those of this machine and how Markdown is opened. A reader's own settings
+    come before both.
+    """
+    spoken = current() if os.environ.get("SEGCOURSE_LANG") else "ko" if (locale.getlocale()[0] or os.environ.get("LANG") or "").startswith(("ko", "Korean")) else "en"
+    page = f"{spoken}/start.md"
+    if not (folder / page).is_file():
+        return []
+    here = Path(os.environ.get("JUPYTERLAB_DIR") or Path(sys.prefix, "share", "jupyter", "lab")) / "settings"
+    if here.is_dir():
+        shutil.copytree(here, settings, dirs_exist_ok=True)
+    overrides = settings / "overrides.json"
+    try:
+        defaults = json.loads(overrides.read_text(encoding="utf-8")) if overrides.exists() else {}
+    except ValueError:
+        return [f"--LabApp.default_url=/lab/tree/{page}"]          # whatever they wrote there, JupyterLab says it better
+    viewers = defaults.setdefault("@jupyterlab/docmanager-extension:plugin", {}).setdefault("defaultViewers", {})
+    viewers.setdefault("markdown", "Markdown Preview")
+    overrides.write_text(json.dumps(defaults), encoding="utf-8")
+    return [f"--LabApp.default_url=/lab/tree/{page}", f"--LabApp.app_settings_dir={settings}"]
