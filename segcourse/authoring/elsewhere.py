@@ -42,8 +42,10 @@ def run(words: list[str | Path], **options) -> str:
     done = subprocess.run([str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
                           errors="replace", **options)
     if done.returncode:
-        what = f"{' '.join(str(word) for word in words)} failed ({done.returncode}):\n{done.stdout[-3000:]}"
-        raise (Unavailable if _UNREACHABLE.search(done.stdout) else RuntimeError)(what)
+        out_of_reach = _UNREACHABLE.search(done.stdout)
+        if out_of_reach:
+            raise Unavailable(f"the network is out of reach: {Path(words[0]).name} says {out_of_reach[0]!r}")
+        raise RuntimeError(f"{' '.join(str(word) for word in words)} failed ({done.returncode}):\n{done.stdout[-3000:]}")
     return done.stdout
 
 
@@ -100,7 +102,8 @@ def reader_environment(python: Path, home: Path, **more: str) -> dict[str, str]:
     """
     environment = _bare() | {name: str(THREADS) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     environment |= {"HOME": str(home), "USERPROFILE": str(home), "PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", "")]),
-                    "VIRTUAL_ENV": str(python.parent.parent), "CUDA_VISIBLE_DEVICES": "", "SEGCOURSE_QUICK": "1"}
+                    "VIRTUAL_ENV": str(python.parent.parent), "CUDA_VISIBLE_DEVICES": "", "SEGCOURSE_QUICK": "1",
+                    "PYDEVD_DISABLE_FILE_VALIDATION": "1"}      # a word of the debugger's to whoever starts the kernel
     settings = [Path.home() / ".config" / "pip" / "pip.conf", Path.home() / ".pip" / "pip.conf"]
     if "PIP_CONFIG_FILE" not in environment:
         environment |= {"PIP_CONFIG_FILE": str(path) for path in settings if path.is_file()}
@@ -126,8 +129,8 @@ class Ran:
 def run_notebook(path: Path, python: Path, folder: Path, environment: Mapping[str, str]) -> Ran:
     """Run the built notebook at `path` from top to bottom in the environment of `python`, with `folder` as the working folder.
 
-    A cell is wrong where it raises, writes to stderr, shows other pictures than the built one or, where it is tagged
-    "nbval-check-output", says something else. `install_seconds` is what the first code cell took.
+    A cell is wrong where it raises, writes to stderr, shows a widget without a picture or other pictures than the built one or, where it is
+    tagged "nbval-check-output", says something else. `install_seconds` is what the first code cell took.
     """
     from nbclient import NotebookClient
 
@@ -164,6 +167,8 @@ def _problems(cell, was) -> list[str]:
     said = "".join(output.text for output in cell.outputs if output.output_type == "stream" and output.name == "stderr").strip()
     if said:
         found.append(f"writes to stderr: {said[-500:]}")
+    if any(WIDGET in shown and not {"image/png", "text/html"} & set(shown) for shown in (output.get("data", {}) for output in cell.outputs)):
+        found.append("shows a widget without the picture beside it")
     if not found and _count(cell, "image/png") != _count(was, "image/png"):
         found.append(f"shows {_count(cell, 'image/png')} pictures, the built notebook {_count(was, 'image/png')}")
     if not found and "nbval-check-output" in cell.metadata.get("tags", []) and _text(cell) != _text(was):
