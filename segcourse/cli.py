@@ -338,6 +338,8 @@ def lab(
     import subprocess
     import tempfile
 
+    from segcourse.commands import chapters
+
     if importlib.util.find_spec("jupyterlab") is None:
         raise ValueError(say(en="JupyterLab is not installed: pip install \"segcourse[lab]\"", ko="JupyterLab이 없어요. pip install \"segcourse[lab]\"로 설치해 주세요."))
     from segcourse.commands import lab as rooms
@@ -347,7 +349,7 @@ def lab(
     for text in (about_port, about_home):
         if text:
             print(text, flush=True)
-    folder = _chapters()
+    folder = chapters.folder()
     headless = sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:    # containers run as root, and Jupyter would refuse
@@ -357,33 +359,6 @@ def lab(
         print(say(en="open the address that JupyterLab prints below, token and all", ko="아래에 JupyterLab이 보여 주는 주소를 토큰까지 그대로 열어 주세요."), flush=True)
     with tempfile.TemporaryDirectory(prefix="segcourse-lab-") as first:
         raise typer.Exit(subprocess.call([*command, *rooms.first_page(folder, Path(first))], env=os.environ | settings))
-
-
-def _chapters() -> Path:
-    """The chapters a reader works in: notebooks/ of a checkout, else a copy of the package's in ./segcourse-notebooks, nothing overwritten."""
-    import shutil
-    from importlib import resources
-
-    from segcourse.datasets.root import checkout
-
-    here = checkout()
-    if here is not None:
-        return here / "notebooks"
-    target, copied, kept = Path.cwd() / "segcourse-notebooks", 0, 0
-    with resources.as_file(resources.files("segcourse") / "notebooks") as shipped:
-        if not shipped.is_dir():
-            raise FileNotFoundError(say(en=f"this installation holds no chapters ({shipped}): install segcourse again",
-                                        ko=f"설치된 패키지에 강의가 없어요({shipped}). segcourse를 다시 설치해 주세요."))
-        for path in sorted(part for part in shipped.rglob("*") if part.is_file()):
-            place = target / path.relative_to(shipped)
-            if place.exists():
-                kept += 1
-                continue
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, place)
-            copied += 1
-    print(say(en=f"chapters in {target}: {copied} copied, {kept} of yours left as they are", ko=f"{target}: {copied}개를 복사했고 이미 있던 {kept}개는 그대로 뒀어요."), flush=True)
-    return target
 
 
 @app.command(help=say(en="Build the chapters from their source (for authors); --help lists its options.", ko="원본에서 강의 노트북을 만들어요(저자용). --help가 옵션을 보여 줘요."),

@@ -230,26 +230,6 @@ def test_data_list_and_doctor_say_what_is_there(camvid_folder, tmp_path, capsys,
     assert torch.__version__.split("+")[0] in printed and str(tmp_path / "nothing") in printed and "computes" in printed and "BROKEN" not in printed
 
 
-def test_lab_copies_chapters_from_a_wheel_and_overwrites_nothing(tmp_path, monkeypatch, capsys):
-    import segcourse.datasets.root as root
-    from importlib import resources
-
-    shipped = tmp_path / "package" / "notebooks" / "en"
-    shipped.mkdir(parents=True)
-    (shipped / "01_fcn.ipynb").write_text("new", encoding="utf-8")
-    (shipped / "02_next.ipynb").write_text("next", encoding="utf-8")
-    work = tmp_path / "work"
-    (work / "segcourse-notebooks" / "en").mkdir(parents=True)
-    (work / "segcourse-notebooks" / "en" / "01_fcn.ipynb").write_text("my answers", encoding="utf-8")
-    monkeypatch.chdir(work)
-    monkeypatch.setattr(root, "checkout", lambda: None)
-    monkeypatch.setattr(resources, "files", lambda name: tmp_path / "package")
-    assert cli._chapters() == work / "segcourse-notebooks"
-    assert (work / "segcourse-notebooks" / "en" / "01_fcn.ipynb").read_text(encoding="utf-8") == "my answers"
-    assert (work / "segcourse-notebooks" / "en" / "02_next.ipynb").read_text(encoding="utf-8") == "next"
-    assert "1 copied, 1 of yours" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("environment, page", [({"SEGCOURSE_LANG": "ko", "LANG": "C"}, "ko"), ({"SEGCOURSE_LANG": "en", "LANG": "ko_KR.UTF-8"}, "en"), ({"LANG": "ko_KR.UTF-8"}, "ko"),
                                                ({"LANG": "fr_FR.UTF-8"}, "en")])
 def test_lab_opens_with_the_start_page_in_the_readers_language(tmp_path, monkeypatch, environment, page):
