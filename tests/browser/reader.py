@@ -9,6 +9,17 @@ LOOK = """
   CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) { (this.canvas.written = this.canvas.written || []).push(String(text)); return write.call(this, text, ...rest); };
 })();
 window.drawn = async (root) => { const lab = root.segcourseLab; do await new Promise(requestAnimationFrame); while (lab.frame); };
+/** Bring a place of an element under the pointer's reach, out from under the edges and bars of the page: [x, y, whether it can be reached]. */
+window.reach = async (e, at) => {
+  let found = null;
+  for (const again of [false, true]) {
+    if (again) { e.scrollIntoView({ block: 'center' }); await new Promise(requestAnimationFrame); }
+    const [x, y] = at(e.getBoundingClientRect()), top = document.elementFromPoint(x, y);
+    found = [x, y, Boolean(top) && (top === e || e.contains(top) || [...(e.labels || [])].some((l) => l.contains(top)))];
+    if (found[2]) break;
+  }
+  return found;
+};
 window.visible = (e) => !e.hidden && e.getClientRects().length > 0;
 window.controlsOf = (root) => {
   const lab = root.segcourseLab, found = [];
@@ -67,7 +78,7 @@ class Reader:
             """async ([root, state, n]) => { const lab = root.segcourseLab;
                 if (root.contains(document.activeElement)) document.activeElement.blur();
                 root.querySelector('[data-name=reset]').click();
-                if (state) lab.model.set('value', state);
+                if (state) { lab.save(); lab.model.set('value', state); lab.model.save_changes(); }
                 if (n !== null) { await drawn(root); root.querySelectorAll('.sc-try .sc-link')[n].click(); }
                 await drawn(root); }""",
             [self.root, state, trying],
@@ -86,11 +97,8 @@ class Reader:
     def place(self, key, across=0.5, down=0.5):
         """Where on the screen a control stands, brought there first. Fails where something lies over it."""
         x, y, reached = self.page.evaluate(
-            """async ([root, key, across, down]) => { const e = controlsOf(root).find((c) => c.key === key).element;
-                let b = e.getBoundingClientRect();
-                if (b.top < 60 || b.bottom > innerHeight - 40) { e.scrollIntoView({ block: 'center' }); await new Promise(requestAnimationFrame); b = e.getBoundingClientRect(); }
-                const x = b.left + b.width * across, y = b.top + b.height * down, top = document.elementFromPoint(x, y);
-                return [x, y, Boolean(top) && (top === e || e.contains(top) || [...(e.labels || [])].some((l) => l.contains(top)))]; }""",
+            """([root, key, across, down]) => reach(controlsOf(root).find((c) => c.key === key).element,
+                (b) => [b.left + b.width * across, b.top + b.height * down])""",
             [self.root, key, across, down],
         )
         assert reached, f"a click on {key} would land on something else"
@@ -98,16 +106,15 @@ class Reader:
 
     def spot(self, key, cell=(0, 0)):
         """Where on the screen a control of the canvas stands: a handle's middle, a cell's middle (fractions of the rows and columns)."""
-        return self.page.evaluate(
-            """async ([root, key, cell]) => { const lab = root.segcourseLab, stage = lab.stages[0], e = controlsOf(root).find((c) => c.key === key).element;
-                let b = stage.canvas.getBoundingClientRect();
-                if (b.top < 60 || b.bottom > innerHeight - 40) { stage.canvas.scrollIntoView({ block: 'center' }); await new Promise(requestAnimationFrame); b = stage.canvas.getBoundingClientRect(); }
-                const handle = stage.handles.find((h) => h.field === e);
-                if (handle) return [b.left + handle.shown.x, b.top + handle.shown.y];
-                const s = stage.parts.find((p) => p.field === e).shown, r = Math.min(s.rows - 1, Math.floor(cell[0] * s.rows)), c = Math.min(s.cols - 1, Math.floor(cell[1] * s.cols));
-                return [b.left + s.x + (c + 0.5) * s.cellWidth, b.top + s.y + (r + 0.5) * s.cellHeight]; }""",
+        x, y, reached = self.page.evaluate(
+            """([root, key, cell]) => { const stage = root.segcourseLab.stages[0], e = controlsOf(root).find((c) => c.key === key).element;
+                const handle = stage.handles.find((h) => h.field === e), s = handle ? handle.shown : stage.parts.find((p) => p.field === e).shown;
+                const at = (share, n) => Math.min(n - 1, Math.floor(share * n)) + 0.5;
+                return reach(stage.canvas, (b) => handle ? [b.left + s.x, b.top + s.y] : [b.left + s.x + at(cell[1], s.cols) * s.cellWidth, b.top + s.y + at(cell[0], s.rows) * s.cellHeight]); }""",
             [self.root, key, list(cell)],
         )
+        assert reached, f"{key} lies under something else"
+        return x, y
 
     # ---------------------------------------------------------------- by mouse
     def by_mouse(self, control):
@@ -214,7 +221,7 @@ def walk(reader, name, visit, *, ways=("mouse", "keys")):
 
     Returns the (key, way) of controls that never changed a pixel of the picture.
     """
-    starts = [{}, *({"state": state} for state in ALSO.get(name, ())), *({"trying": n} for n in range(reader.tries()))]
+    starts = [*({"state": state} for state in ALSO.get(name, ())), {}, *({"trying": n} for n in range(reader.tries()))]
     todo = {}
     for at in starts:
         reader.start(**at)

@@ -173,7 +173,6 @@ def test_two_labs_of_a_kind_keep_to_themselves_and_two_views_of_one_go_together(
     notebook.page.wait_for_timeout(700)  # a reader's pause: Python and the other view hear of it
     assert second.see()["pixels"] == untouched["pixels"] and second.see()["state"] == untouched["state"]
     assert again.see()["state"] == after["state"]
-    notebook.page.evaluate("([n, code]) => setCell(n, code)", [-1, ""])
     values = notebook.page.evaluate(
         """async () => { const { kernel } = notebookPanel().sessionContext.session, said = [];
             const asked = kernel.requestExecute({ code: 'print(first.value); print(second.value); print(labs.%s().value)', store_history: false });
