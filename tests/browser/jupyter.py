@@ -96,7 +96,11 @@ class Line(threading.Thread):
             await self.stopped.wait()
 
     async def join(self, reader, writer):
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        try:
+            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:  # the server has ended
+            writer.close()
+            return
         await asyncio.gather(self.carry(reader, there_writer), self.carry(there_reader, writer))
 
     async def carry(self, reader, writer):
@@ -134,6 +138,10 @@ class Jupyter:
         own = {name: str(self.folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
         own["JUPYTERLAB_SETTINGS_DIR"] = own["JUPYTERLAB_WORKSPACES_DIR"] = str(self.folder / "lab")
         (self.folder / "pages").mkdir()
+        # JupyterLab's own question, whether it may fetch news, would lie over the labs.
+        settings = self.folder / "lab" / "@jupyterlab" / "apputils-extension"
+        settings.mkdir(parents=True)
+        (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}', encoding="utf-8")
         self.log = (self.folder / "server.log").open("w", encoding="utf-8")
         self.server = subprocess.Popen(
             [
