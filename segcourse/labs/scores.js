@@ -508,7 +508,7 @@ export default {
       equals = (...nodes) => element("span", { class: "sc-equals" }, "=", ...nodes),
       fraction = element(
         "p",
-        { class: "sc-fraction" },
+        { class: "sc-fraction", "aria-hidden": "true" }, // the line below says it in words
         sum.name,
         equals(element("span", { class: "sc-over" }, element("span", { text: "|A ∩ B|" }), element("span", { text: "|A ∪ B|" }))),
         equals(
