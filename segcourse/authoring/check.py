@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from segcourse.authoring import korean, localise
-from segcourse.authoring.source import Cell, Chapter, Problem
+from segcourse.authoring.source import Cell, Chapter, Head, Problem, read_heads
 from segcourse.language import LANGUAGES
 
 CODE_LINES = 25  # the longest code cell
@@ -94,6 +94,7 @@ def problems(chapter: Chapter, root: Path) -> list[Problem]:
         *_tags(chapter),
         *_twins(chapter, root),
         *_head(chapter),
+        *_needs(chapter, root),
         *_code(chapter),
         *_rhythm(chapter),
         *_claims(chapter),
@@ -294,6 +295,49 @@ def _head(chapter: Chapter) -> Iterator[Problem]:
     if len(parameters) != 1:
         line = parameters[1].line - 1 if parameters else 1
         yield chapter.problem(line, f'one cell, tagged "parameters", sets how much is trained; this chapter has {len(parameters)}')
+
+
+def plan(root: Path) -> dict[str, dict]:
+    """The chapters that are planned, by number, as notebooks/source/plan.toml has them: {"02": {"en": ..., "ko": ..., "needs": [...]}}."""
+    path = root / "notebooks" / "source" / "plan.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _needs(chapter: Chapter, root: Path) -> Iterator[Problem]:
+    heads, planned = read_heads(root), plan(root)
+    line = next((number for number, text in enumerate(_lines(chapter, root), 1) if text.startswith("# needs:")), 1)
+    for need in chapter.needs:
+        if need not in heads and need not in planned:
+            known = ", ".join(sorted({*heads, *planned})) or "none yet"
+            yield chapter.problem(line, f"needs: there is no chapter {need!r}; there are {known}: correct the header")
+        elif need not in heads:
+            yield chapter.problem(line, f"needs: chapter {need} is planned but not written yet", warning=True)
+    circle = _circle(chapter.number, heads)
+    if circle:
+        yield chapter.problem(
+            line, f"needs: a reader would go round in a circle, {' -> '.join(circle)}: take out the need that is none"
+        )
+    if chapter.number in planned:
+        yield chapter.problem(1, f"chapter {chapter.number} is written: take it out of notebooks/source/plan.toml", warning=True)
+
+
+def _lines(chapter: Chapter, root: Path) -> list[str]:
+    return (root / chapter.path).read_text(encoding="utf-8").splitlines()
+
+
+def _circle(start: str, heads: dict[str, Head]) -> list[str]:
+    """The way from a chapter over what it needs back to itself, as ["01", "00", "01"]; empty where there is none."""
+    ways = [[start]]
+    seen = set()
+    while ways:
+        way = ways.pop()
+        for need in heads[way[-1]].needs if way[-1] in heads else ():
+            if need == start:
+                return [*way, need]
+            if need not in seen:
+                seen.add(need)
+                ways.append([*way, need])
+    return []
 
 
 # --- code -----------------------------------------------------------------------------------------------------------------
