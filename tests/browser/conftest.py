@@ -274,7 +274,7 @@ def cell_of(name, language="en"):
 def notebook(jupyter, browser):
     """All labs, run: `{name}_{language}` is the lab in the kernel, cell_of(name, language) its cell; the last cell is free."""
     shown = [f"segcourse.use_language({lang!r})\n{name}_{lang} = labs.{name}()\n{name}_{lang}" for lang in LANGUAGES for name in LABS]
-    jupyter.write("labs.ipynb", [IMPORT, *shown, "print('ready')"])
+    jupyter.write("labs.ipynb", [IMPORT, *shown, "segcourse.use_language('en')"])
     page = NotebookPage(browser, jupyter, "labs.ipynb", script=LOOK).run_all()
     page.page.wait_for_function("(n) => document.querySelectorAll('.jp-OutputArea .sc-lab canvas').length === n", arg=len(shown))
     yield page
