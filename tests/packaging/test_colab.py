@@ -3,6 +3,7 @@
 `make colab` runs them all; here one does, through the same code.
 """
 
+import importlib.machinery
 import importlib.util
 import json
 import sys
@@ -110,6 +111,17 @@ def test_the_cell_asks_pip_once_where_the_course_is_not(monkeypatch, no_language
     magics = []
     _run_cell("ko", magics)
     assert magics == [("pip", f'install -q "segcourse @ git+{repository.REPOSITORY}"')] and language.current() == "ko"
+
+
+def test_a_folder_that_git_clone_left_is_not_the_course(monkeypatch, no_language, tmp_path):
+    """In Colab a reader may clone the repository: /content/segcourse, found by Python as a package without a file, holds no course."""
+    (tmp_path / "segcourse" / "segcourse").mkdir(parents=True)
+    found = importlib.machinery.PathFinder.find_spec("segcourse", [str(tmp_path)])
+    assert found is not None
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
+    magics = []
+    _run_cell("en", magics)
+    assert len(magics) == 1
 
 
 def test_every_notebook_begins_with_that_cell():
