@@ -238,8 +238,8 @@ figures.grids([(row, "input", T(en="4 pixels", ko="픽셀 4개")), (larger, "out
 # **Bilinear interpolation** takes means. The mean of sky (0) and car (8) is 4, and 4 is pavement. A class number is a name, not a quantity; labels are resized by **nearest**: each new pixel takes over the name of the old pixel in whose square its centre lies.
 
 # %% [markdown] lang="ko"
-# `align_corners=True`로 두면 정사각형 대신 *모서리* 픽셀의 중심끼리 맞춰요. 그러면 간격이 3/7이 돼요. 어느 쪽도 틀리지 않아요. 하지만 한쪽으로 학습하고 다른 쪽으로
-# 시험하면, 네트워크에는 모든 것이 조금씩 밀려 보여요. 이 강의에서는 언제나 정사각형을 맞추고 중심의 자리를 구해요.
+# 앞에서는 정사각형이 덮는 길이를 맞췄어요. `align_corners=True`로 두면 그 대신 *모서리* 픽셀의 중심끼리 맞춰요. 그러면 간격이 3/7이 돼요. 어느 쪽도 틀리지 않아요.
+# 하지만 한쪽으로 학습하고 다른 쪽으로 시험하면, 네트워크에는 모든 것이 조금씩 밀려 보여요. 이 강의에서는 언제나 앞의 방법을 써요.
 #
 # ### 레이블은 수가 아니라 이름
 #
@@ -310,8 +310,8 @@ figures.grids([(true_map, "input", T(en="truth, void hatched", ko="정답, 빗�
 # 정답과 예측이 모두 그 클래스인 픽셀 수를, *하나라도* 그 클래스인 픽셀 수로 나눠요. 식은 $n_{ii} / (t_i + \sum_j n_{ji} - n_{ii})$이고, $t_i$는
 # $i$행의 합이에요. 놓쳐도 깎이고, 없는 것을 있다고 해도 깎여요. 클래스의 IoU를 모두 평균 내면 **평균 IoU**(mIoU)예요. 픽셀이 아무리 적은 클래스라도 똑같이 한 표예요.
 #
-# **재현율**(recall)은 $n_{ii}/t_i$예요. 놓친 것만 따지는 반쪽짜리 지표예요. 의료 논문에 자주 나오는 다이스(Dice)는 숫자만 다를 뿐 순위는 IoU와 같아요. 클래스
-# 하나에서 Dice $= 2\,$IoU$/(1+$IoU$)$거든요.
+# **재현율**(recall)은 $n_{ii}/t_i$예요. 놓친 것만 따지는 반쪽짜리 지표예요. 의료 논문에 자주 나오는 다이스(Dice)는 클래스 하나만 보면 순위가 IoU와 똑같고 숫자만
+# 달라요. Dice $= 2\,$IoU$/(1+$IoU$)$이거든요.
 
 # %% [markdown] lang="en"
 # ### Which classes are rare?
@@ -399,7 +399,7 @@ figures.lines({"IoU": (sides, region), T(en="boundary IoU", ko="경계 IoU"): (s
 #
 # ## 실험실 · 예측을 움직이며 지표 지켜보기
 #
-# 정답과 예측이 있고, 지표가 모두 함께 나와요. 예측에 다른 클래스를 칠하고, 옆으로 밀고, 줄여 보세요.
+# 정답과 예측을 놓고, 지표를 모두 곁에 띄웠어요. 예측에 다른 클래스를 칠하고, 옆으로 밀고, 줄여 보세요.
 
 # %% tags=["lab"]
 labs.scores()
@@ -495,7 +495,7 @@ assert field.size == (23, 23)
 # The loop is that of every chapter: a batch of pictures, normalised; logits; cross-entropy averaged over the pixels that are not void; gradients; a step. One such step by hand, on two streets:
 
 # %% [markdown] lang="ko"
-# 너비 23픽셀만 보고 그 너머는 못 봐요. 그러니 벽돌과 하늘은 구별해도 도로와 보도는 구별하기 어려울 거예요. 그러려면 거리를 더 넓게 봐야 하거든요. 그 이야기는 01장에서 해요.
+# 이 네트워크는 23픽셀까지만 보고 그 너머는 못 봐요. 그러니 벽돌과 하늘은 구별해도 도로와 보도는 구별하기 어려울 거예요. 그러려면 거리를 더 넓게 봐야 하거든요. 그 이야기는 01장에서 해요.
 #
 # ## 학습해 보기
 #
@@ -522,7 +522,7 @@ assert losses[1] < losses[0]
 # Now 600 of them, on 600 streets of 96x128 that the package draws. The curve is live. Where a GPU and CamVid are at hand, set `DATA = "camvid"`: the same cell then trains on its 360x480 pictures.
 
 # %% [markdown] lang="ko"
-# 이제 600스텝을 학습시켜 볼게요. 강의 패키지로 그린 96x128 거리 그림 600장을 보고 배워요. 학습 곡선은 실시간으로 그려져요. GPU와 CamVid가 있다면
+# 이제 600스텝 동안 학습시켜 볼게요. 강의 패키지로 그린 96x128 거리 그림 600장을 보고 배워요. 학습 곡선은 실시간으로 그려져요. GPU와 CamVid가 있다면
 # `DATA = "camvid"`로 바꿔 보세요. 같은 셀에서 360x480 사진으로 학습해요.
 
 # %% tags=["parameters"]
@@ -662,8 +662,8 @@ print(T(en="the table's plain run with this seed:", ko="표에서 시드가 같�
 # Published tables tell the same story. Two networks, one data set:
 
 # %% [markdown] lang="ko"
-# 처방을 쓰면 둘 다 어느 시드에서나 mIoU가 오르고, 어느 시드에서나 픽셀 정확도가 내려가요. 그러니 '도움이 됐나요?'라고만 물으면 답할 수 없어요. '어느 지표로 봤을 때요?'를 함께
-# 물어야 해요. 이 강의의 규칙은 하나예요. 학습하기 전에 지표부터 정해요.
+# 두 처방 모두, 어느 시드에서나 mIoU는 올라가고 픽셀 정확도는 내려가요. 그러니 '도움이 됐나요?'라고만 물으면 답할 수 없어요. '어느 지표로 봤을 때요?'를 함께 물어야 해요. 이 강의의
+# 규칙은 하나예요. 학습하기 전에 지표부터 정해요.
 #
 # ImageNet에서 배운 가중치로 시작하는 큰 네트워크에서도 두 처방의 순위가 그대로일까요? 이 작은 실험으로는 알 수 없어요. FCN 논문은 PASCAL VOC에서 클래스의 균형을 맞출 필요가
 # 없었다고 해요. 거기서는 배경이 픽셀의 4분의 3이고 클래스가 큰 물체거든요.

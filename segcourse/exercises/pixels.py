@@ -313,8 +313,8 @@ class in float32 errs by less than 1e-7.
                      ko="정답에도 예측에도 한 번도 나오지 않은 클래스가 평균에 들어 있어요. 그 클래스의 IoU는 0/0이니 빼세요."),
                 gives(lambda *inputs: ops.class_iou(_whole(*inputs)).nan_to_num(0.0).mean(), lambda *inputs: ops.class_iou(_whole(*inputs)).nan_to_num(1.0).mean())),
             "recall": Mistake(
-                Both(en="You divide by the true pixels of the class alone: that is recall. Pixels that were wrongly called by its name belong below the line, too.",
-                     ko="정답 픽셀 수로만 나눴어요. 그건 재현율이에요. 그 이름으로 잘못 부른 픽셀도 분모에 들어가야 해요."),
+                Both(en="You divide by one side alone: by the true pixels of the class (recall) or by the predicted ones (precision). IoU divides by the union of both.",
+                     ko="한쪽 픽셀 수로만 나눴어요. 정답 픽셀 수로 나누면 재현율, 예측 픽셀 수로 나누면 정밀도예요. IoU는 둘의 합집합으로 나눠요."),
                 gives(lambda *inputs: (_whole(*inputs).diagonal().double() / _whole(*inputs).sum(1)).nanmean(),
                       lambda *inputs: (_whole(*inputs).diagonal().double() / _whole(*inputs).sum(0)).nanmean())),
             "twice": Mistake(
