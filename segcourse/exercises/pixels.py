@@ -107,7 +107,7 @@ def resize_labels(labels, size):
 
 
 def _draw_logits(generator):
-    """(logits, labels, void) in float64: small first, with void pixels in all but the first, with large logits in the last."""
+    """(logits, labels, void) in float64: small first, with void pixels in all but the first, with a logit in the last whose exp overflows."""
     for classes, height, width in [(2, 1, 2), (3, 2, 2), (3, 2, 3), (5, 4, 3), (11, 3, 5), (4, 6, 6)]:
         logits = torch.randn(classes, height, width, generator=generator, dtype=torch.float64) * 2
         labels = torch.randint(0, classes, (height, width), generator=generator)
@@ -115,6 +115,9 @@ def _draw_logits(generator):
             labels[0, 0] = 255
             labels[-1, ::3] = 255
             labels[-1, 1] = 0
+        if height == 6:
+            logits[0, 1, 1] += 800
+            labels[1, 1] = 0
         yield logits, labels, 255
 
 
@@ -129,9 +132,8 @@ def _pixel_losses(logits, labels, void):
 
 
 def _wrong_axis(logits, labels, void):
-    probability = logits.flatten(1).softmax(1).view_as(logits)
-    flat, true = _kept(probability, labels, void)
-    return -flat.gather(0, true[None]).log().mean()
+    flat, true = _kept(logits.flatten(1).log_softmax(1).view_as(logits), labels, void)
+    return -flat.gather(0, true[None]).mean()
 
 
 def _true_probability(logits, labels, void):
@@ -175,6 +177,10 @@ of computing a softmax differ by about 1e-15.
                                 f"void={inputs[2]}",
         read=numbers, tolerance=1e-9, against=Both(en="F.cross_entropy and ops.cross_entropy", ko="F.cross_entropy와 ops.cross_entropy가 낸"),
         mistakes={
+            "overflow": Mistake(
+                Both(en="$e^{800}$ is too large for a float, and inf / inf is nan. Take the largest logit of each pixel off first, or use `torch.logsumexp`.",
+                     ko="$e^{800}$은 float에 담기지 않고, inf / inf는 nan이에요. 픽셀마다 가장 큰 로짓을 먼저 빼거나 `torch.logsumexp`를 쓰세요."),
+                lambda cases: all(case.value is not None and not torch.isfinite(case.value).all() for case in cases)),
             "void": Mistake(
                 Both(en="Void pixels count in your mean: they add 0 above the line and 1 below it. Divide by the pixels that count.",
                      ko="평균에 무시 픽셀이 들어 있어요. 무시 픽셀마다 분자에는 0이, 분모에는 1이 더해져요. 세어야 할 픽셀의 수로만 나누세요."),
@@ -218,17 +224,16 @@ def pixel_loss(logits, labels, void):
 
 
 def _draw_splits(generator):
-    """(truths, predictions, classes, void): predictions mostly right, with void, with classes that occur in one image or nowhere."""
-    for number, (count, height, width, classes, void) in enumerate([(1, 1, 4, 2, 2), (2, 2, 2, 2, 2), (2, 3, 4, 3, 9), (3, 4, 4, 5, 255), (4, 5, 6, 11, 11), (3, 6, 5, 4, 4)]):
-        last = max(classes - 1, 2) if number >= 3 else classes              # from the fourth on one class occurs nowhere
+    """(truths, predictions, classes, void): predictions mostly right, with void, with classes that occur in one image, only in the prediction, or nowhere."""
+    yield torch.tensor([[[0, 0, 1, 2]]]), torch.tensor([[[0, 1, 1, 0]]]), 2, 2
+    yield torch.tensor([[[0, 0, 0, 1]]]), torch.tensor([[[0, 0, 2, 1]]]), 3, 9
+    for number, (count, height, width, classes, void) in enumerate([(2, 2, 2, 2, 2), (2, 3, 4, 3, 9), (3, 4, 4, 5, 255), (4, 5, 6, 11, 11), (3, 6, 5, 4, 4)]):
+        last = max(classes - 1, 2) if number >= 2 else classes              # in the larger ones one class occurs nowhere
         truths = torch.randint(0, last, (count, height, width), generator=generator)
-        truths[0] = truths[0].clamp(max=max(last - 2, 1) if count > 1 else last - 1)      # the first image lacks a class
+        truths[0] = truths[0].clamp(max=max(last - 2, 1))      # the first image lacks a class
         predictions = torch.where(torch.rand(truths.shape, generator=generator) < 0.6, truths, torch.randint(0, last, truths.shape, generator=generator))
-        if number == 0:
-            truths, predictions = torch.tensor([[[0, 0, 1, 2]]]), torch.tensor([[[0, 1, 1, 0]]])
-        else:
-            truths[:, -1, 0] = void
-            predictions[:, -1, 0] = 0
+        truths[:, -1, 0] = void
+        predictions[:, -1, 0] = 0
         yield truths, predictions, classes, void
 
 
@@ -312,6 +317,11 @@ class in float32 errs by less than 1e-7.
                 Both(en="A class that occurs nowhere, neither in the truth nor in the prediction, is in your mean. Its IoU is 0/0: leave it out.",
                      ko="정답에도 예측에도 한 번도 나오지 않은 클래스가 평균에 들어 있어요. 그 클래스의 IoU는 0/0이니 빼세요."),
                 gives(lambda *inputs: ops.class_iou(_whole(*inputs)).nan_to_num(0.0).mean(), lambda *inputs: ops.class_iou(_whole(*inputs)).nan_to_num(1.0).mean())),
+            "only true": Mistake(
+                Both(en="A class that you predict and the truth never has is missing from your mean. It is all false alarm: its IoU is 0, and it counts.",
+                     ko="정답에는 없는데 예측에 나온 클래스를 평균에서 뺐어요. 모두 잘못 부른 픽셀이니 IoU는 0이고, 평균에 들어가요."),
+                gives(lambda truths, predictions, classes, void: ops.class_iou(_whole(truths, predictions, classes, void))[
+                    [c for c in range(classes) if (truths == c).any()]].nanmean())),
             "recall": Mistake(
                 Both(en="You divide by one side alone: by the true pixels of the class (recall) or by the predicted ones (precision). IoU divides by the union of both.",
                      ko="한쪽 픽셀 수로만 나눴어요. 정답 픽셀 수로 나누면 재현율, 예측 픽셀 수로 나누면 정밀도예요. IoU는 둘의 합집합으로 나눠요."),
@@ -361,19 +371,19 @@ A witness sees every pixel perfectly, and knows only some of the class names. Wh
 those it knows. How many names does it take to look good, by which score?
 
 * Write `few_names(labels, keep)`: `labels` are the true ones, `(N, H, W)`, with 11 as void; `keep` is the list of classes that the witness knows,
-  the commonest first. It gives what the witness says, `(N, H, W)`.
+  in the order in which it learned them. It gives what the witness says, `(N, H, W)`.
 * Order the classes by how common they are, and let the witness know 1, 2, ... 11 of them. Score each with `training.Scores.from_labels`:
   `pixel_accuracy` and `miou`.
-* Draw both over the number of names. Then turn the order round: the rarest first. Which curve hardly changes?
+* Draw both over the number of names. Then turn the order round: the rarest first. Which curve changes far less?
 
 `images, labels = experiment.data("test").stack()` gives the labels. Write down what you expect before you run it.
 """,
         ko="""
 목격자가 한 명 있어요. 픽셀은 하나도 빠짐없이 정확히 보지만, 아는 클래스 이름이 몇 개뿐이에요. 모르는 이름이 정답인 픽셀에서는 아는 이름 가운데 첫째를 말해요. 이름을 몇 개나 알면 꽤 잘하는 것처럼 보일까요? 어느 지표로 볼 때 그럴까요?
 
-* `few_names(labels, keep)`을 써 보세요. `labels`는 모양이 `(N, H, W)`인 정답 레이블이고 무시 레이블은 11이에요. `keep`은 목격자가 아는 클래스 목록이고, 가장 흔한 것이 맨 앞에 와요. 목격자가 말한 레이블 `(N, H, W)`를 돌려주세요.
+* `few_names(labels, keep)`을 써 보세요. `labels`는 모양이 `(N, H, W)`인 정답 레이블이고 무시 레이블은 11이에요. `keep`은 목격자가 아는 클래스 목록이고, 먼저 배운 것이 앞에 와요. 목격자가 말한 레이블 `(N, H, W)`를 돌려주세요.
 * 클래스를 흔한 순서로 늘어놓고, 목격자가 아는 이름을 1개, 2개, ... 11개로 늘려 가며 `training.Scores.from_labels`로 재 보세요. `pixel_accuracy`와 `miou`를 보면 돼요.
-* 아는 이름 수에 따라 두 지표가 어떻게 변하는지 그려 보세요. 그런 다음 순서를 뒤집어서 드문 이름부터 알려 줘 보세요. 거의 바뀌지 않는 곡선은 어느 쪽인가요?
+* 아는 이름 수에 따라 두 지표가 어떻게 변하는지 그려 보세요. 그런 다음 순서를 뒤집어서 드문 이름부터 알려 줘 보세요. 훨씬 덜 바뀌는 곡선은 어느 쪽인가요?
 
 레이블은 `images, labels = experiment.data("test").stack()`으로 얻어요. 실행하기 전에 어떤 결과가 나올지 먼저 적어 보세요.
 """),
