@@ -14,7 +14,7 @@ ALLOWED = {
     "ops": set(), "models": {"ops"}, "datasets": set(), "training": {"ops", "models", "datasets"}, "figures": {"datasets"},
     "labs": {"ops", "models", "datasets", "figures"},
 }
-FREE = {"exercises", "cli", "authoring", "__main__"}                # may import everything
+FREE = {"exercises", "cli", "commands", "authoring", "__main__"}                # may import everything
 HEADLESS = ("ops", "models", "datasets", "training")
 NOTEBOOK_WORLD = {"IPython", "jupyter", "jupyter_core", "jupyterlab", "notebook", "nbformat", "nbclient", "ipywidgets", "anywidget", "matplotlib"}
 

@@ -161,20 +161,27 @@ def kernel_environment(home: Path, *, quick: bool = False) -> dict[str, str]:
     return environment
 
 
-def _kernel_manager():
-    """A manager that starts this very Python, whatever kernels are installed on the machine under the name python3."""
+def kernel_manager(python: str | Path = sys.executable) -> type:
+    """The kind of kernel manager that starts this very Python, or the one at `python`, whatever kernels are installed as python3.
+
+    A kind and not a manager: nbclient shuts down only the kernels of managers it made itself.
+    """
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
-    class ThisPython(KernelSpecManager):
+    class OneKernel(KernelSpecManager):
         def get_kernel_spec(self, kernel_name):
             return KernelSpec(
-                argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=40"],
+                argv=[str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=40"],
                 display_name="Python 3",
                 language="python",
             )
 
-    return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
+    class OfOnePython(AsyncKernelManager):
+        def __init__(self, *args, **options):
+            super().__init__(*args, kernel_spec_manager=OneKernel(), **options)
+
+    return OfOnePython
 
 
 def execute(page: Page, chapter: Chapter, folder: Path, *, quick: bool = False, draft: bool = False, report=None) -> None:
@@ -197,7 +204,7 @@ def execute(page: Page, chapter: Chapter, folder: Path, *, quick: bool = False, 
     with tempfile.TemporaryDirectory(prefix="segcourse-") as home:
         client = NotebookClient(
             page.notebook,
-            km=_kernel_manager(),
+            kernel_manager_class=kernel_manager(),
             timeout=CELL_SECONDS,
             resources={"metadata": {"path": str(folder)}},
             record_timing=False,

@@ -8,7 +8,8 @@ from segcourse.figures.maps import chapter_map
 from segcourse.figures.networks import architecture
 from segcourse.figures.photos import PHOTOS, photo, photo_credit
 from segcourse.figures.pictures import heat_map, image, images, label_map, overlay, prediction_rows, receptive_field
+from segcourse.figures.pixels import pixel_centres
 from segcourse.figures.tables import Table, table
 
 __all__ = ["Figure", "LiveCurve", "PHOTOS", "Table", "architecture", "bars", "chapter_map", "class_iou", "compare", "confusion", "curve", "grid", "grids", "heat_map",
-           "image", "images", "label_map", "lines", "overlay", "photo", "photo_credit", "prediction_rows", "receptive_field", "table"]
+           "image", "images", "label_map", "lines", "overlay", "photo", "photo_credit", "pixel_centres", "prediction_rows", "receptive_field", "table"]

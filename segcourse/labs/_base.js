@@ -255,7 +255,7 @@ class Pen {
     ctx.font = `${weight} ${size}px ${this.lab.font}`;
     ctx.textAlign = align;
     ctx.textBaseline = baseline;
-    ctx.fillStyle = this.colour(role);
+    ctx.fillStyle = this.colours[`${role}Text`] || this.colour(role); // letters of a role may need a darker shade than its cells
     ctx.fillText(string, x, y, most);
   }
 
@@ -934,6 +934,8 @@ class Lab {
     this.colours = { dark };
     for (const role of ROLES)
       this.colours[role] = solidColour(style.getPropertyValue(`--sc-${role}`).trim() || "#888888", paper, this.probe);
+    for (const role of ["kernel", "output"])
+      this.colours[`${role}Text`] = solidColour(style.getPropertyValue(`--sc-${role}-text`).trim() || this.colours[role], paper, this.probe);
     this.font = style.fontFamily || "sans-serif";
     this.tints = new Map();
     this.redraw();

@@ -280,7 +280,7 @@ function allScores(truth, prediction, rows, cols, classes, voided, reach) {
     totals: {
       pixel: right / all,
       mean: meanOf(accuracy),
-      weighted: iou.reduce((sum, v, i) => sum + (predicted[i] / all) * (Number.isNaN(v) ? 0 : v), 0),
+      weighted: iou.reduce((sum, v, i) => sum + (inTruth[i] / all) * (Number.isNaN(v) ? 0 : v), 0),
       miou: meanOf(iou),
       boundary: meanOf(boundary),
     },

@@ -295,11 +295,11 @@ class ScoresLab(Lab):
             "errors": say(en="hits, errors", ko="맞음과 틀림"),
             "errorsOf": say(en="{name}: hits, errors", ko="{name}의 맞음과 틀림"),
             "bandTitle": say(en="{name}: boundary band", ko="{name}의 경계 띠"),
-            "hint": say(en="drag to paint {name}; keys: arrows, space", ko="끌어서 {name} 칠하기, 키보드는 화살표와 스페이스"),
+            "hint": say(en="drag to paint {name}; keys: arrows, space", ko="끌어서 {name} 칠하기, 키보드로는 화살표와 스페이스"),
             "cellSays": say(en="row {r}, column {c}: {what}", ko="{r}행 {c}열, {what}"),
             "cellRight": say(en="{a}, and predicted so", ko="정답도 예측도 {a}"),
             "cellWrong": say(en="truth {a}, predicted {b}", ko="정답은 {a}, 예측은 {b}"),
-            "cellVoid": say(en="void, so {b} does not count", ko="무시 레이블이라 예측 {b:은/는} 세지 않아요"),
+            "cellVoid": say(en="void, so {b} does not count", ko="무시 레이블이라 예측한 {b:은/는} 세지 않아요"),
             "percent": say(en="{v}\u00a0%", ko="{v}%"),
             "notCounted": say(en="left out", ko="제외"),
             "iouOf": say(en="IoU of {name}", ko="{name} IoU"),
@@ -307,7 +307,7 @@ class ScoresLab(Lab):
             "hitMeans": say(en="hit: in truth A and prediction B", ko="맞은 칸(정답 A와 예측 B 모두)"),
             "missedMeans": say(en="missed: in A alone", ko="놓친 칸(A에만)"),
             "falseMeans": say(en="false alarm: in B alone", ko="잘못 짚은 칸(B에만)"),
-            "perClass": say(en="IoU of each class; choose one to look at and to paint with", ko="클래스별 IoU, 보거나 칠할 클래스 고르기"),
+            "perClass": say(en="IoU of each class; choose one to look at and to paint with", ko="클래스별 IoU, 살펴보고 칠할 클래스 고르기"),
             "classHead": say(en="class", ko="클래스"),
             "boundaryShort": say(en="boundary", ko="경계 IoU"),
             "classSays": say(en="{name}, IoU {iou}, boundary IoU {band}", ko="{name}, IoU {iou}, 경계 IoU {band}"),
@@ -336,7 +336,7 @@ class ScoresLab(Lab):
             "flat": say(en="everything is {name}", ko="모두 {name:으로/로} 예측"),
             "countVoid": say(en="count void as a class (wrong)", ko="무시 레이블까지 세기(잘못된 방법)"),
             "undo": say(en="Undo", ko="되돌리기"),
-            "lineRight": say(en="All {all} cells that count are right.", ko="세는 칸 {all}개가 모두 맞았어요."),
+            "lineRight": say(en="All {all} cells that count are right.", ko="세어야 할 칸 {all}개가 모두 맞았어요."),
             "lineWrong": say(en="{n} of {all} cells wrong: pixel accuracy {pixel}, mIoU {miou}, boundary IoU {band}.",
                              ko="{all}칸 가운데 {n}칸이 틀렸어요. 픽셀 정확도는 {pixel}, mIoU는 {miou}, 경계 IoU는 {band}예요."),
             "lineClass": say(en="Of the class {name}: {hit} hit, {missed} missed, {wrong} false alarms; IoU {iou}, boundary IoU {band}.",
@@ -344,17 +344,17 @@ class ScoresLab(Lab):
             "lineAbsent": say(en="There is no {name} in truth or prediction: it has no IoU, and the mean leaves it out.",
                               ko="{name:은/는} 정답에도 예측에도 없어요. 그래서 IoU가 없고 평균에서도 빠져요."),
             "lineInvented": say(en="The truth has no {name}: the cells predicted so ({wrong}) give it an IoU of 0, and the mean counts that.",
-                                ko="정답에는 {name:이/가} 없어요. 예측에 {wrong}칸이 있으니 IoU는 0이고, 평균에도 0으로 들어가요."),
+                                ko="정답에는 {name:이/가} 없어요. 그런데 {wrong}칸을 그렇게 예측했으니 IoU는 0이고, 평균에도 0으로 들어가요."),
             "lineVoid": say(en="Void is counted as a class: nothing predicts it, its IoU is 0, and no prediction can reach 100 %.",
-                            ko="무시 레이블까지 클래스로 세고 있어요. 아무도 예측하지 않는 클래스라 IoU가 0이고, 어떤 예측도 100%가 될 수 없어요."),
+                            ko="무시 레이블까지 클래스로 세고 있어요. 이 클래스는 예측에 나올 수 없으니 IoU가 0이에요. 그래서 어떤 예측도 100%가 될 수 없어요."),
             "try1": say(en="Everything is road. Which score still looks good, and which one collapses?",
-                        ko="모두 도로로 예측했어요. 그래도 높아 보이는 지표는 무엇이고, 무너지는 지표는 무엇일까요?"),
+                        ko="모두 도로라고 예측했어요. 그래도 높게 나오는 지표는 무엇이고, 무너지는 지표는 무엇일까요?"),
             "try2": say(en="The prediction moves by one cell. What becomes of the pole, and what of pixel accuracy?",
-                        ko="예측을 한 칸 옮겼어요. 기둥의 IoU는 어떻게 될까요? 픽셀 정확도는요?"),
+                        ko="예측을 한 칸 옮겼어요. 기둥의 IoU는 어떻게 됐나요? 픽셀 정확도는요?"),
             "try3": say(en="A large sign, one cell too small all around. Compare its IoU with its boundary IoU. What would that cell cost the thin pole?",
-                        ko="큰 표지판을 둘레로 한 칸씩 줄였어요. IoU와 경계 IoU를 견주어 보세요. 가는 기둥을 똑같이 줄이면 어떻게 될까요?"),
+                        ko="큰 표지판을 사방으로 한 칸씩 줄였어요. IoU와 경계 IoU를 견줘 보세요. 가는 기둥을 똑같이 줄이면 어떻게 될까요?"),
             "try4": say(en="A perfect prediction, but void is counted. Where do the missing points go? Then take the tick away.",
-                        ko="완벽한 예측인데 무시 레이블까지 세고 있어요. 점수는 어디에서 깎였을까요? 확인한 다음 체크를 꺼 보세요."),
+                        ko="완벽한 예측인데 무시 레이블까지 세고 있어요. 지표가 어디에서 깎였을까요? 확인한 다음 체크를 풀어 보세요."),
         } | {f"class.{name}": CAMVID.name(label) for name, label in zip((*CLASSES, "void"), IN_CAMVID)}
 
     def static_picture(self):
@@ -433,7 +433,7 @@ def _drawn_scores(state: dict) -> Figure:
            f"The pole is hit nowhere, missed in all its cells and predicted beside them. "
            + ", ".join(f"{name} {percent(share, 1)}" for name, share in totals) + f". IoU of each class: {each}.",
         ko=f"평가 지표마다 무엇을 보는지 살피는 실험실. {ROWS}x{COLUMNS}칸짜리 거리의 정답 레이블과, 그것을 오른쪽으로 한 칸 옮긴 예측이에요. "
-           f"기둥은 한 칸도 맞지 않아서 전부 놓치고, 그 옆 칸을 전부 잘못 짚었어요. "
+           f"기둥은 한 칸도 맞히지 못하고 전부 놓쳤어요. 대신 그 옆 칸을 전부 기둥으로 잘못 짚었어요. "
            + ", ".join(f"{name} {percent(share, 1)}" for name, share in totals) + f". 클래스별 IoU는 {each}."))
 
 

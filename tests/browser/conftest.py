@@ -1,4 +1,5 @@
-"""Labs in Chromium, from a static page: no kernel, no server, no network. `open_lab(lab)` gives a LabPage.
+"""Labs in Chromium. `open_lab(lab)` gives a LabPage and `open_reader(lab)` a Reader, both from a static page: no kernel, no server, no network.
+`jupyter` is a real JupyterLab (one test for each front end), `notebook` a notebook in it in which all labs have been run in both languages.
 
 SEGCOURSE_CHROMIUM names the browser where it is not found by itself.
 """
@@ -8,7 +9,11 @@ import shutil
 
 import pytest
 
+from segcourse import labs
 from segcourse.language import current
+
+from .jupyter import FRONT_ENDS, Jupyter, NotebookPage, python_of
+from .reader import LOOK, Reader
 
 SIZE = {"width": 800, "height": 900}
 
@@ -70,17 +75,22 @@ window.timeMoves = async (count, path, { pressed = false, paced = false } = {}) 
 """
 
 
+def static_page(lab, path, *, dark):
+    """Write the page of a lab that needs no kernel, as the book has it."""
+    path.write_text(
+        f'<!doctype html><html lang="{current()}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f'<title>{lab.module}</title><body style="margin:16px;background:{"#111111" if dark else "#ffffff"}"><main>{lab.html(picture=False)}</main>',
+        encoding="utf-8",
+    )
+    return path.as_uri()
+
+
 class LabPage:
     """A lab in a page. Numbers are read from what was painted, places are those of the cells on the screen."""
 
     def __init__(self, page, lab, path, dark):
         self.lab, self.page, self.problems, self.requests = lab, page, page.problems, page.requests
-        path.write_text(
-            f'<!doctype html><html lang="{current()}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f'<body style="margin:16px;background:{"#111111" if dark else "#ffffff"}">{lab.html(picture=False)}',
-            encoding="utf-8",
-        )
-        page.goto(path.as_uri())
+        page.goto(static_page(lab, path, dark=dark))
         page.wait_for_function("document.querySelector('.sc-lab') && lab().timings.length > 0")
         page.evaluate("settled()")
 
@@ -148,6 +158,26 @@ class LabPage:
         return self.run("document.querySelector('.sc-formula').innerText")
 
 
+def watched(page):
+    """`page`, which from now on keeps what goes wrong in `problems` and what it asks for in `requests`."""
+    page.problems, page.requests = [], []
+
+    def said(message):
+        # That pixels are read back again and again is the tests' doing.
+        if message.type in ("error", "warning") and "willReadFrequently" not in message.text:
+            page.problems.append(message.text)
+
+    page.on("console", said)
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.on("request", lambda request: page.requests.append(request.url))
+    return page
+
+
+def quiet(page):
+    assert page.problems == []
+    assert [url for url in page.requests if not url.startswith(("file:", "blob:", "data:"))] == []
+
+
 @pytest.fixture(scope="session")
 def page_of(browser):
     """A browser page for each setting, made once: opening a lab in it replaces the lab before."""
@@ -163,11 +193,7 @@ def page_of(browser):
                 reduced_motion="reduce" if reduced_motion else "no-preference",
             )
             context.set_default_timeout(10_000)
-            made[key] = page = context.new_page()
-            page.problems, page.requests = [], []
-            page.on("console", lambda message: page.problems.append(message.text) if message.type in ("error", "warning") else None)
-            page.on("pageerror", lambda error: page.problems.append(str(error)))
-            page.on("request", lambda request: page.requests.append(request.url))
+            made[key] = page = watched(context.new_page())
             page.add_init_script(IN_PAGE)
         made[key].problems.clear()
         made[key].requests.clear()
@@ -191,6 +217,65 @@ def open_lab(page_of, tmp_path):
 
     yield opened
     for page in pages:
-        assert page.problems == []
+        quiet(page.page)
         assert page.page.evaluate("[...lab().missing]") == [], "texts that Python does not hand over"
-        assert [url for url in page.requests if not url.startswith(("file:", "blob:", "data:"))] == []
+
+
+@pytest.fixture(scope="session")
+def reading_pages(browser):
+    """{dark: page} in which a Reader can look at labs."""
+    pages = {}
+    for dark in (False, True):
+        context = browser.new_context(viewport=SIZE, color_scheme="dark" if dark else "light", reduced_motion="reduce")
+        context.set_default_timeout(10_000)
+        pages[dark] = watched(context.new_page())
+        pages[dark].add_init_script(LOOK)
+    return pages
+
+
+@pytest.fixture
+def open_reader(reading_pages, tmp_path):
+    """open_reader(lab, dark=False) -> Reader. Opening a second lab replaces the first; errors and requests fail the test, as in open_lab."""
+
+    def opened(lab, *, dark=False):
+        page = reading_pages[dark]
+        page.problems.clear()
+        page.requests.clear()
+        page.goto(static_page(lab, tmp_path / f"{lab.module}.html", dark=dark))
+        page.wait_for_function("(() => { const root = document.querySelector('.sc-lab'); return root && root.segcourseLab.timings.length > 0; })()")
+        return Reader(page, page.query_selector(".sc-lab"))
+
+    yield opened
+    for page in reading_pages.values():
+        quiet(page)
+
+
+# ---------------------------------------------------------------- real JupyterLab
+
+
+@pytest.fixture(scope="session", params=FRONT_ENDS)
+def jupyter(request, browser, tmp_path_factory):
+    """A running JupyterLab; every test that asks for it is run in each of the front ends."""
+    with Jupyter(python_of(request.param), tmp_path_factory.mktemp(request.param), request.param) as server:
+        yield server
+
+
+LANGUAGES = ("en", "ko")
+LABS = labs.names()
+IMPORT = "import segcourse\nfrom segcourse import labs"
+
+
+def cell_of(name, language="en"):
+    """The number of the cell that shows a lab in `notebook`."""
+    return 1 + LANGUAGES.index(language) * len(LABS) + LABS.index(name)
+
+
+@pytest.fixture(scope="session")
+def notebook(jupyter, browser):
+    """All labs, run: `{name}_{language}` is the lab in the kernel, cell_of(name, language) its cell; the last cell is free."""
+    shown = [f"segcourse.use_language({lang!r})\n{name}_{lang} = labs.{name}()\n{name}_{lang}" for lang in LANGUAGES for name in LABS]
+    jupyter.write("labs.ipynb", [IMPORT, *shown, "segcourse.use_language('en')"])
+    page = NotebookPage(browser, jupyter, "labs.ipynb", script=LOOK).run_all()
+    page.page.wait_for_function("(n) => document.querySelectorAll('.jp-OutputArea .sc-lab canvas').length === n", arg=len(shown))
+    yield page
+    page.close()

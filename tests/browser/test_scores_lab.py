@@ -284,7 +284,7 @@ def test_python_opens_the_lab_with_a_painting_and_moves_it(open_lab):
 
 
 @pytest.mark.parametrize("how", ["paint", "hover", "sliders"])
-@pytest.mark.parametrize("state", ["", BUSY, "scene=disc grow=sky:-4 view=band"])
+@pytest.mark.parametrize("state", ["", BUSY, pytest.param("scene=disc grow=sky:-4 view=band", marks=pytest.mark.slow)])
 def test_a_move_costs_less_than_a_frame(open_lab, state, how, record_property):
     page = opened(open_lab, state)
     page.run("() => { window.saves = 0; lab().model.save_changes = () => { saves += 1; }; }")

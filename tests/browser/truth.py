@@ -1,0 +1,163 @@
+"""What each lab must show in a state, by segcourse.ops and torch: `check(name, seen)` with what `Reader.see` gave."""
+
+import re
+import sys
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from segcourse import labs, ops
+
+
+def number(value):
+    """As the labs write it: at most two decimals, halves away from zero, a real minus."""
+    rounded = Decimal(float(value)).quantize(Decimal("0.01"), ROUND_HALF_UP) + 0
+    return f"{rounded:f}".rstrip("0").rstrip(".").replace("-", "−") if rounded else "0"
+
+
+def grid(values):
+    return torch.tensor(values, dtype=torch.float64)[None, None]
+
+
+def module(name):
+    return sys.modules[f"segcourse.labs.{name}"]  # the package's attribute of that name is the function
+
+
+def close(seen, part, expected):
+    np.testing.assert_allclose(seen["numbers"][part], np.asarray(expected), atol=1e-9, err_msg=part)
+
+
+def written(seen, part, values):
+    """Where a grid has room for its numbers, each of them is on the canvas."""
+    if seen["legible"].get(part):
+        missing = {number(v) for v in np.asarray(values).ravel()} - set(seen["written"])
+        assert not missing, f"{part} shows no {sorted(missing)}"
+
+
+def transposed_conv(seen):
+    state = seen["state"]
+    kernel, stride, padding, photo = grid(state["kernel"]), state["stride"], state["padding"], state["scene"] == "photo"
+    x = torch.tensor(module("transposed_conv").photo_patch() / 255)[None, None] if photo else grid(state["input"])
+    laid = torch.ones_like(x)
+    if not photo:
+        laid.view(-1)[state["stamps"] :] = 0
+    summed = ops.conv_transpose2d(x * laid, kernel, stride=stride)[0, 0]
+    count = ops.conv_transpose2d(laid, torch.ones_like(kernel), stride=stride)[0, 0].round()
+    if laid.all():
+        assert torch.equal(count.long(), ops.stamp_count(x.shape[2:], kernel.shape[2:], (stride, stride)))
+    expected = {"sum": summed, "count": count, "average": torch.where(count > 0, summed / count.clamp(min=1), 0.0)}[state["view"]]
+    if photo:
+        rows, columns = expected.shape
+        close(seen, "upsampled", expected[padding : rows - padding, padding : columns - padding])
+    else:
+        close(seen, "output", expected)
+        written(seen, "output", expected[count > 0])
+        if laid.all() and state["cell"] and state["view"] == "sum":
+            row, column = (at + padding for at in state["cell"])
+            found = re.match(r"\D*(\d+)\D*(\d+)\D*\] = .*?([−\d.]+)$", seen["formula"][0])
+            if found and (int(found[1]) - 1, int(found[2]) - 1) == tuple(state["cell"]) and max(row, column) < min(expected.shape):
+                assert found[3] == number(expected[row, column]), seen["formula"]
+    rows, columns = (size - 2 * padding for size in expected.shape)
+    if laid.any():
+        assert f"{x.shape[2]}×{x.shape[3]}" in seen["line"] and f"{rows}×{columns}" in seen["line"]
+
+
+def no_inverse(seen):
+    both = module("no_inverse").NoInverseLab.there_and_back(seen["state"])
+    for column, grids in both.items():
+        for key, expected in zip(("x", "there", "back", "again"), grids):
+            close(seen, f"{column}-{key}", expected)
+            written(seen, f"{column}-{key}", expected)
+        x, there, back, again = grids
+        y = torch.tensor(seen["numbers"][f"{column}-y"], dtype=torch.float64)
+        weight, stride = grid(seen["state"]["kernel"]), seen["state"]["stride"]
+        if column == "conv":
+            reached = [(n - 1) * stride + k for n, k in zip(y.shape, weight.shape[2:])]
+            rest = tuple(n - m for n, m in zip(x.shape, reached))
+            turned = ops.conv_transpose2d(y[None, None], weight, stride=stride, output_padding=rest)[0, 0]
+        else:
+            _, switches = F.max_pool2d(x[None, None], 2, return_indices=True)
+            turned = F.max_unpool2d(y[None, None], switches, 2, output_size=x.shape)[0, 0]
+        left, right = (there * y).sum(), (x * turned).sum()
+        sides = seen["lights"][f"{column}.product"][1]
+        assert sides == f"{number(left)} {'=' if abs(left - right) < 1e-6 else '≠'} {number(right)}"
+        lit = {key: torch.allclose(a, b, atol=1e-9) for key, a, b in (("values", x, back), ("again", there, again))}
+        for key, on in {"shape": True, "product": True, **lit}.items():
+            assert seen["lights"][f"{column}.{key}"][0] == ("yes" if on else "no"), (column, key, seen["lights"])
+
+
+def slide_classifier(seen):
+    state, lab = seen["state"], module("slide_classifier")
+    where = state["picture"], state["size"], state["padding"]
+    crops, scores = lab.crop_answers(*where), lab.one_pass(*where)
+    row, column = (min(at, len(scores) - 1) for at in state["window"])
+    close(seen, "map", (crops - scores).abs() if state["view"] == "difference" else scores)
+    shown = [float(text.replace("−", "-")) for text in re.findall(r"[−\d.]*\d", seen["line"])[:2]]
+    assert abs(shown[0] - crops[row, column]) < 6e-4 and abs(shown[1] - scores[row, column]) < 6e-4, seen["line"]
+    many, once = lab.multiplications(state["size"], state["padding"])
+    assert {f"{many:,}", f"{once:,}"} <= set(seen["written"])
+
+
+@cache
+def field_of(stack, size):
+    return ops.receptive_field(module("receptive_field").network(stack), size)
+
+
+@cache
+def touched_of(stack, size, cell):
+    return int((module("receptive_field").paths(stack, size, cell) > 0).sum())
+
+
+def receptive_field(seen):
+    state = seen["state"]
+    size = module("receptive_field").PHOTOS[state["photo"]]
+    field = field_of(state["stack"], size)
+    y, x = (int(text) for text in re.search(r"\((\d+), (\d+)\)", seen["line"]).groups())
+    if state["cell"]:
+        assert [y, x] == [min(at, extent - 1) for at, extent in zip(state["cell"], field.extent)]
+    box = field.at(y, x)
+    assert f"{box.height}×{box.width}" in seen["line"]
+    numbers = [int(text.replace("−", "-")) for text in re.findall(r"−?\d+", seen["line"])]
+    assert {box.y0, box.y1 - 1, box.x0, box.x1 - 1} <= set(numbers), seen["line"]
+    touched = touched_of(state["stack"], size, (y, x))
+    assert touched in numbers, (touched, seen["line"])
+    assert seen["formula"][0].endswith(f"= {box.height}"), seen["formula"]
+
+
+def percent(share):
+    """As the lab writes it: one decimal, 100 only where it is whole and 0 only where it is nothing."""
+    if share != share:
+        return "–"
+    text = str(round(100 * share)) if share in (0, 1) else {"100.0": "99.9", "0.0": "<0.1"}.get(f"{100 * share:.1f}", f"{100 * share:.1f}")
+    return f"{text}\u00a0%"
+
+
+def scores(seen):
+    lab, state = module("scores"), seen["state"]
+    expected, labels = lab.scores(state), lab.prediction(state)  # both by segcourse.ops
+    close(seen, "truth", lab.scene(state["scene"]))
+    close(seen, "prediction", labels)
+    names = {"pixel accuracy": "pixel", "mIoU": "miou", "boundary IoU": "boundary"}
+    for words, key in names.items():
+        if words in seen["line"].split(".")[0]:
+            assert f"{words} {percent(expected[key])}" in seen["line"], (words, seen["line"])
+    assert {percent(expected[key]) for key in ("pixel", "mean", "weighted", "miou", "boundary")} <= set(seen["texts"])
+    for name, iou, band in zip(lab.CLASSES, expected["iou"].tolist(), expected["boundary_iou"].tolist()):
+        words = f"{labs.scores().texts()[f'class.{name}']}, IoU {percent(iou)}, boundary IoU {percent(band)}"
+        assert words in seen["texts"], (words, seen["texts"])
+
+
+CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores)}
+
+
+def check(name, seen):
+    assert name in CHECKS, f"tests/browser/truth.py does not know what {name} must show: write it down there"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # grids of a few cells: threads would only wait for one another
+    try:
+        CHECKS[name](seen)
+    finally:
+        torch.set_num_threads(threads)
