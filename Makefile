@@ -8,12 +8,13 @@ EXTRAS := lab,test,author
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-all notebooks bench clean FORCE
+.PHONY: help setup lab test test-all notebooks colab bench clean FORCE
 
 help:
 	@echo "make lab        open the course in JupyterLab"
 	@echo "make test       run the tests (make test-all: the slow ones too; ARGS='-k stamps' goes to pytest)"
 	@echo "make notebooks  build the notebooks that are out of step with their source (make -B notebooks: all of them)"
+	@echo "make colab      run every notebook in Colab's packages, through its own install cell (report in build/colab)"
 	@echo "make bench      measure again what the chapters' tables say"
 	@echo "make clean      take away .venv and what tests and builds left behind; your data and runs stay"
 
@@ -31,6 +32,10 @@ test-all: $(STAMP)
 # -B is among make's short flags, which come first in MAKEFLAGS.
 notebooks: $(STAMP)
 	@"$(PYTHON_IN)" -m segcourse.authoring.build $(if $(findstring B,$(firstword -$(MAKEFLAGS))),--force) $(ARGS)
+	@"$(PYTHON_IN)" -m segcourse.authoring.contents
+
+colab: $(STAMP)
+	@"$(PYTHON_IN)" -m segcourse.authoring.colab $(ARGS)
 
 bench: $(STAMP)
 	@set -e; for source in notebooks/source/[0-9][0-9]_*.py; do \

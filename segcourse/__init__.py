@@ -7,7 +7,7 @@ import importlib
 
 __version__ = "0.1.0"
 
-_MODULES = ("ops", "models", "datasets", "training", "figures", "labs", "exercises", "authoring", "language", "published")
+_MODULES = ("ops", "models", "datasets", "training", "figures", "labs", "exercises", "authoring", "glossary", "language", "published")
 _NAMES = {
     "show": "segcourse.source_view",
     "progress": "segcourse.exercises",

@@ -12,6 +12,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from segcourse.commands import Interrupted
 from segcourse.language import josa, say
 
 app = typer.Typer(name="segcourse", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -187,7 +188,7 @@ def train(
         progress.close()
         at = say(en=f"the checkpoint of step {keep.step} stays in {keep.path}", ko=f"{keep.step}번째 스텝의 체크포인트가 {keep.path}에 있어요") \
             if keep.step else say(en="no checkpoint had been written yet", ko="아직 저장한 체크포인트는 없어요")
-        raise _Interrupted(say(en=f"stopped by Ctrl-C: {at}", ko=f"Ctrl-C로 멈췄어요. {at}.")) from None
+        raise Interrupted(say(en=f"stopped by Ctrl-C: {at}", ko=f"Ctrl-C로 멈췄어요. {at}.")) from None
     finally:
         progress.close()
 
@@ -335,10 +336,20 @@ def lab(
 ) -> None:
     import importlib.util
     import subprocess
+    import tempfile
+
+    from segcourse.commands import chapters
 
     if importlib.util.find_spec("jupyterlab") is None:
         raise ValueError(say(en="JupyterLab is not installed: pip install \"segcourse[lab]\"", ko="JupyterLab이 없어요. pip install \"segcourse[lab]\"로 설치해 주세요."))
-    folder = _chapters()
+    from segcourse.commands import lab as rooms
+
+    port, about_port = rooms.free_port(port)
+    settings, about_home = rooms.homes()
+    for text in (about_port, about_home):
+        if text:
+            print(text, flush=True)
+    folder = chapters.folder()
     headless = sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:    # containers run as root, and Jupyter would refuse
@@ -346,34 +357,8 @@ def lab(
     if headless or not browser:
         command.append("--no-browser")
         print(say(en="open the address that JupyterLab prints below, token and all", ko="아래에 JupyterLab이 보여 주는 주소를 토큰까지 그대로 열어 주세요."), flush=True)
-    raise typer.Exit(subprocess.call(command))
-
-
-def _chapters() -> Path:
-    """The chapters a reader works in: notebooks/ of a checkout, else a copy of the package's in ./segcourse-notebooks, nothing overwritten."""
-    import shutil
-    from importlib import resources
-
-    from segcourse.datasets.root import checkout
-
-    here = checkout()
-    if here is not None:
-        return here / "notebooks"
-    target, copied, kept = Path.cwd() / "segcourse-notebooks", 0, 0
-    with resources.as_file(resources.files("segcourse") / "notebooks") as shipped:
-        if not shipped.is_dir():
-            raise FileNotFoundError(say(en=f"this installation holds no chapters ({shipped}): install segcourse again",
-                                        ko=f"설치된 패키지에 강의가 없어요({shipped}). segcourse를 다시 설치해 주세요."))
-        for path in sorted(part for part in shipped.rglob("*") if part.is_file()):
-            place = target / path.relative_to(shipped)
-            if place.exists():
-                kept += 1
-                continue
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, place)
-            copied += 1
-    print(say(en=f"chapters in {target}: {copied} copied, {kept} of yours left as they are", ko=f"{target}: {copied}개를 복사했고 이미 있던 {kept}개는 그대로 뒀어요."), flush=True)
-    return target
+    with tempfile.TemporaryDirectory(prefix="segcourse-lab-") as first:
+        raise typer.Exit(subprocess.call([*command, *rooms.first_page(folder, Path(first))], env=os.environ | settings))
 
 
 @app.command(help=say(en="Build the chapters from their source (for authors); --help lists its options.", ko="원본에서 강의 노트북을 만들어요(저자용). --help가 옵션을 보여 줘요."),
@@ -384,64 +369,18 @@ def notebooks(context: typer.Context) -> None:
     raise typer.Exit(build.main(context.args))
 
 
-@app.command(help=say(en="Show versions, device and data: what a bug report should say.", ko="버전, 장치, 데이터를 보여 줘요. 문제를 알릴 때 함께 보내 주세요."))
+@app.command(help=say(en="Say what is installed, whether it works, and what to do where it does not.", ko="무엇이 설치되어 있고 잘 되는지, 안 되면 어떻게 할지 알려 줘요."))
 def doctor() -> None:
-    import platform
+    from segcourse.commands import doctor as examination
 
-    import segcourse
-    from segcourse.datasets.root import checkout, data_root
-    from segcourse.training import provenance
-
-    def line(head: str, text: object) -> None:
-        print(f"{head:<22}{text}")
-
-    line("segcourse", f"{segcourse.__version__} ({provenance.commit()})")
-    line("Python", f"{platform.python_version()} {sys.executable}")
-    line(say(en="system", ko="시스템"), platform.platform())
-    absent = []
-    for name, needed in (("torch", True), ("torchvision", True), ("lightning", True), ("safetensors", True), ("numpy", True), ("pillow", True),
-                         ("matplotlib", False), ("ipywidgets", False), ("anywidget", False), ("scikit-image", False), ("pooch", False), ("jupyterlab", False)):
-        found = provenance.version(name)
-        line(name, found or say(en="not installed", ko="설치되지 않음"))
-        if needed and not found:
-            absent.append(name)
-    if "torch" not in absent:
-        import torch
-
-        from segcourse.training import device as devices
-        line(say(en="device", ko="장치"), f"{devices.choose()} ({devices.describe(devices.choose())})")
-        line("CUDA", torch.version.cuda or say(en="PyTorch was built without it", ko="CUDA 없이 만든 PyTorch"))
-    line(say(en="checkout", ko="저장소"), checkout() or say(en="none: an installed package", ko="없음(설치된 패키지)"))
-    line(say(en="data folder", ko="데이터 폴더"), data_root())
-    _list_data(None)
-    if absent:
-        raise RuntimeError(say(en=f"{', '.join(absent)} is missing: pip install segcourse", ko=f"{', '.join(absent)} 패키지가 없어요. pip install segcourse로 설치해 주세요."))
-
-
-def _list_data(root: Path | None) -> None:
-    from segcourse.datasets import camvid
-    from segcourse.datasets.root import data_root
-
-    print(f"{'streets':<22}" + say(en="drawn by the package, always there", ko="패키지가 그려요. 언제나 있어요"))
-    place, files = camvid.locate(root), camvid.manifest()
-    cost = say(en=f"{len(files)} files, {sum(file.size for file in files) / 1e6:.0f} MB", ko=f"파일 {len(files)}개, {sum(file.size for file in files) / 1e6:.0f} MB")
-    if place is None:
-        print(f"{'camvid':<22}" + say(
-            en=f"not in {data_root(root)}: `segcourse data get camvid` fetches {cost}; by hand: `git clone --depth 1 {camvid.HOME}` there",
-            ko=f"{data_root(root)}에 없어요. `segcourse data get camvid`로 받아 주세요({cost}). 직접 받으려면 그 폴더에서 `git clone --depth 1 {camvid.HOME}`"))
-        return
-    counts = {split: len(list((place / folder).glob("*.png"))) for split, folder in camvid.FOLDERS.items()}
-    words = ", ".join(f"{split} {count}/{camvid.COUNTS[split]}" for split, count in counts.items())
-    there = sum((place / file.path).is_file() for file in files)
-    whole = there == len(files)
-    print(f"{'camvid':<22}{place}: {words}" + ("" if whole else say(
-        en=f" ({there} of {len(files)} files: `segcourse data get camvid` brings the others)",
-        ko=f" (파일 {len(files)}개 가운데 {there}개. 나머지는 `segcourse data get camvid`로 받아 주세요)")))
+    raise typer.Exit(examination.examine())
 
 
 @data_app.command("list", help=say(en="Say which data sets are there, and what the others cost to get.", ko="어떤 데이터 세트가 있는지, 없는 것은 얼마나 받아야 하는지 보여 줘요."))
 def data_list(root: Root = None) -> None:
-    _list_data(root)
+    from segcourse.commands import data
+
+    print("\n".join(data.listing(root)))
 
 
 @data_app.command("get", help=say(en="Fetch a data set; what is there already and right is left alone.", ko="데이터 세트를 받아요. 이미 제대로 있는 파일은 그대로 둬요."))
@@ -451,52 +390,9 @@ def data_get(
     mirror: Annotated[Optional[str], typer.Option(help=say(en="https address to fetch from instead, which holds CamVid/train and the others",
                                                            ko="대신 받을 https 주소. 그 아래에 CamVid/train 등이 있어야 해요"))] = None,
 ) -> None:
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from segcourse.commands import data
 
-    from segcourse import datasets
-    from segcourse.datasets import camvid
-
-    if datasets.check_name(name) != "camvid":
-        print(say(en=f"{name}: nothing to fetch, it needs no download", ko=f"{josa(name, '은/는')} 받을 것이 없어요. 바로 쓸 수 있어요"))
-        return
-    files = camvid.manifest()
-    bar = Progress(TextColumn("camvid {task.fields[done]}/{task.fields[of]}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
-                   disable=not sys.stdout.isatty())
-    done = 0
-
-    def settled(_path: str, size: int) -> None:
-        nonlocal done
-        done += 1
-        bar.update(task, advance=size, done=done)
-
-    with bar:
-        task = bar.add_task("", total=sum(file.size for file in files), done=0, of=len(files))
-        try:
-            folder, report = camvid.get(root, address=mirror or camvid.ADDRESS, progress=settled)
-        except KeyboardInterrupt:
-            raise _Interrupted(say(en=f"stopped by Ctrl-C; {done} of {len(files)} files are there. Run the command again: it goes on from there",
-                                   ko=f"Ctrl-C로 멈췄어요. 파일 {len(files)}개 가운데 {done}개가 있어요. 다시 실행하면 이어서 받아요")) from None
-    print(f"{folder}: " + say(
-        en=f"{len(report.fetched)} fetched ({report.bytes / 1e6:.1f} MB, {report.seconds:.0f} s), {len(report.right)} were there",
-        ko=f"{len(report.fetched)}개 받음({report.bytes / 1e6:.1f} MB, {report.seconds:.0f}초), {len(report.right)}개는 이미 있었어요"))
-    if report.accepted:
-        print(say(en=f"{len(report.accepted)} files have other bytes than the public ones but decode to 480x360: kept as they are, for instance {report.accepted[0]}",
-                  ko=f"{len(report.accepted)}개는 공개된 파일과 바이트는 다르지만 480x360으로 읽혀서 그대로 두었어요. 예: {report.accepted[0]}"))
-    if report.aside:
-        print(say(en=f"{len(report.aside)} damaged files were renamed, for instance to {report.aside[0]}",
-                  ko=f"손상된 파일 {len(report.aside)}개는 이름을 바꿔 두었어요. 예: {report.aside[0]}"))
-    lacking = len(report.failed) + len(report.untried)
-    if lacking:
-        file, why = report.failed[0]
-        raise RuntimeError(say(
-            en=f"{lacking} of {len(files)} files did not come, the first {file}: {why}. Run the command again, it goes on where it stopped; or by hand: "
-               f"`git clone --depth 1 {camvid.HOME}` in {folder.parent}",
-            ko=f"파일 {len(files)}개 가운데 {lacking}개를 못 받았어요. 처음 못 받은 것은 {file}({why}). 다시 실행하면 이어서 받아요. 직접 받으려면 {folder.parent}에서 "
-               f"`git clone --depth 1 {camvid.HOME}`을 실행해 주세요."))
-
-
-class _Interrupted(Exception):
-    """Ctrl-C, with what to tell the reader."""
+    data.get(name, root, mirror)
 
 
 def _fail(message: object, status: int) -> int:
@@ -519,7 +415,7 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         status = app(args=arguments, prog_name="segcourse", standalone_mode=False)
         return status if isinstance(status, int) else 0
-    except _Interrupted as stop:
+    except Interrupted as stop:
         return _fail(stop, 130)
     except (KeyboardInterrupt, typer.Abort):
         return _fail(say(en="stopped by Ctrl-C", ko="Ctrl-C로 멈췄어요"), 130)
@@ -530,6 +426,8 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("SEGCOURSE_DEBUG"):
             raise
+        from segcourse.datasets import disk
+
         if isinstance(error, usage_error):
             if type(error).__name__ == "NoArgsIsHelpError":
                 print(error.format_message())
@@ -537,6 +435,9 @@ def run(arguments: list[str] | None = None) -> int:
             return _fail(error.format_message() + _given(error, arguments or sys.argv[1:]), 2)
         if isinstance(error, KeyError) and error.args:
             return _fail(error.args[0], 2)
+        if isinstance(error, OSError) and disk.is_full(error) and error.filename:
+            return _fail(say(en=f"the disk of {error.filename} is full: free some room, or name another folder",
+                             ko=f"디스크가 가득 차서 {error.filename} 파일을 쓸 수 없어요. 공간을 비우거나 다른 폴더를 알려 주세요."), 1)
         if isinstance(error, (ValueError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, TypeError)):
             return _fail(error, 2)
         return _fail(error if str(error) else type(error).__name__, 1)

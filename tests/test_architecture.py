@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "segcourse"
-COMMON = {"language", "published", "source_view", "__init__"}       # words and numbers: everyone may use them
+COMMON = {"glossary", "language", "published", "source_view", "__init__"}       # words and numbers: everyone may use them
 ALLOWED = {
     "ops": set(), "models": {"ops"}, "datasets": set(), "training": {"ops", "models", "datasets"}, "figures": {"datasets"},
     "labs": {"ops", "models", "datasets", "figures"},
 }
-FREE = {"exercises", "cli", "authoring", "__main__"}                # may import everything
+FREE = {"exercises", "cli", "commands", "authoring", "__main__"}                # may import everything
 HEADLESS = ("ops", "models", "datasets", "training")
 NOTEBOOK_WORLD = {"IPython", "jupyter", "jupyter_core", "jupyterlab", "notebook", "nbformat", "nbclient", "ipywidgets", "anywidget", "matplotlib"}
 

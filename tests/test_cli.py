@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from PIL import Image
 
 from segcourse import cli
+from segcourse.commands import lab
 from segcourse.datasets import palettes
 
 SMALL = ["--width", "0.03", "--padding", "same", "--steps", "2", "--batch-size", "2", "--device", "cpu"]
@@ -218,33 +220,36 @@ def test_ctrl_c_keeps_the_last_checkpoint_and_says_so(camvid_folder):
 
 def test_data_list_and_doctor_say_what_is_there(camvid_folder, tmp_path, capsys, monkeypatch):
     assert cli.run(["data", "list", "--root", str(camvid_folder)]) == 0
-    assert "train 6/367, valid 3/101, test 3/233 (0 of 1402 files: `segcourse data get camvid` brings the others)" in capsys.readouterr().out
+    assert ("train 6/367, valid 3/101, test 3/233; 1402 of 1402 files, 187 MB, are missing: `segcourse data get camvid` brings them"
+            in capsys.readouterr().out)
     monkeypatch.setenv("SEGCOURSE_DATA", str(tmp_path / "nothing"))
     assert cli.run(["data", "list"]) == 0
     assert "git clone" in capsys.readouterr().out
     assert cli.run(["doctor"]) == 0
     printed = capsys.readouterr().out
-    assert torch.__version__.split("+")[0] in printed and str(tmp_path / "nothing") in printed
+    assert torch.__version__.split("+")[0] in printed and str(tmp_path / "nothing") in printed and "computes" in printed and "BROKEN" not in printed
 
 
-def test_lab_copies_chapters_from_a_wheel_and_overwrites_nothing(tmp_path, monkeypatch, capsys):
-    import segcourse.datasets.root as root
-    from importlib import resources
+@pytest.mark.parametrize("environment, page", [({"SEGCOURSE_LANG": "ko", "LANG": "C"}, "ko"), ({"SEGCOURSE_LANG": "en", "LANG": "ko_KR.UTF-8"}, "en"), ({"LANG": "ko_KR.UTF-8"}, "ko"),
+                                               ({"LANG": "fr_FR.UTF-8"}, "en")])
+def test_lab_opens_with_the_start_page_in_the_readers_language(tmp_path, monkeypatch, environment, page):
+    import locale
 
-    shipped = tmp_path / "package" / "notebooks" / "en"
-    shipped.mkdir(parents=True)
-    (shipped / "01_fcn.ipynb").write_text("new", encoding="utf-8")
-    (shipped / "02_next.ipynb").write_text("next", encoding="utf-8")
-    work = tmp_path / "work"
-    (work / "segcourse-notebooks" / "en").mkdir(parents=True)
-    (work / "segcourse-notebooks" / "en" / "01_fcn.ipynb").write_text("my answers", encoding="utf-8")
-    monkeypatch.chdir(work)
-    monkeypatch.setattr(root, "checkout", lambda: None)
-    monkeypatch.setattr(resources, "files", lambda name: tmp_path / "package")
-    assert cli._chapters() == work / "segcourse-notebooks"
-    assert (work / "segcourse-notebooks" / "en" / "01_fcn.ipynb").read_text(encoding="utf-8") == "my answers"
-    assert (work / "segcourse-notebooks" / "en" / "02_next.ipynb").read_text(encoding="utf-8") == "next"
-    assert "1 copied, 1 of yours" in capsys.readouterr().out
+    monkeypatch.delenv("SEGCOURSE_LANG", raising=False)
+    monkeypatch.setattr(locale, "getlocale", lambda: (None, None))
+    monkeypatch.setenv("JUPYTERLAB_DIR", str(tmp_path / "lab"))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "lab" / "settings").mkdir(parents=True)
+    (tmp_path / "lab" / "settings" / "overrides.json").write_text('{"@jupyterlab/apputils-extension:themes": {"theme": "JupyterLab Dark"}}', encoding="utf-8")
+    (tmp_path / "mine").mkdir()
+    assert lab.first_page(tmp_path / "no chapters", tmp_path / "mine") == []
+    root = Path(cli.__file__).parents[1]
+    options = lab.first_page(root / "notebooks", tmp_path / "mine")
+    assert options == [f"--LabApp.default_url=/lab/tree/{page}/start.md", f"--LabApp.app_settings_dir={tmp_path / 'mine'}"]
+    overrides = json.loads((tmp_path / "mine" / "overrides.json").read_text(encoding="utf-8"))
+    assert overrides == {"@jupyterlab/apputils-extension:themes": {"theme": "JupyterLab Dark"},
+                         "@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Markdown Preview"}}}
 
 
 def test_help_names_every_command(capsys):

@@ -24,3 +24,20 @@ def test_an_unknown_key_suggests_the_nearest_in_the_readers_language():
         published.get("fcn.fcn8.miou")
     with reading("ko"), pytest.raises(KeyError, match="골라 주세요"):
         published.get("fcn.fcn8.miou")
+
+
+@pytest.mark.parametrize("name, key", [("fcn_alexnet", "fcn.alexnet"), ("fcn32s", "fcn.vgg16")])
+def test_what_our_networks_can_tell_is_what_was_published(name, key):
+    """The table's parameters, without the upsampling layers, its receptive field and stride: a slip of the pen would show."""
+    import torch
+
+    from segcourse import models, ops
+
+    with torch.device("meta"):
+        model = models.create(name, num_classes=21)
+    parameters = sum(part.numel() for layer, part in model.named_parameters() if not layer.startswith("upscore"))
+    field = ops.receptive_field(model, (224, 224), at="score_fr")
+    assert round(parameters / 1e6) == published.get(f"{key}.parameters").value / 1e6
+    assert field.size[0] == published.get(f"{key}.receptive_field").value
+    if f"{key}.stride" in published.keys():
+        assert field.stride[0] == published.get(f"{key}.stride").value

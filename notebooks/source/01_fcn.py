@@ -2,6 +2,7 @@
 # chapter: "01"
 # name: fcn
 # minutes: {reading: 70, running: 1.5}
+# needs: ["00"]
 # ---
 
 # %% [markdown] lang="en"

@@ -20,7 +20,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import segcourse
-from segcourse.authoring import check, localise, repository
+from segcourse.authoring import check, localise, pages, repository
 from segcourse.authoring.source import Cell, Chapter, Problem, SourceError, read_chapter
 from segcourse.language import LANGUAGES
 
@@ -99,10 +99,14 @@ def make_notebook(chapter: Chapter, language: str, *, draft: bool = False) -> Pa
             "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
         },
     )
-    seen = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in cells]
-    digest = hashlib.sha256(json.dumps(seen, ensure_ascii=False).encode()).hexdigest()
-    notebook.metadata["segcourse"] = {"chapter": chapter.name, "language": language, "source_sha256": digest}
+    notebook.metadata["segcourse"] = {"chapter": chapter.name, "language": language, "source_sha256": _digest(notebook)}
     return Page(notebook, lines)
+
+
+def _digest(notebook: nbformat.NotebookNode) -> str:
+    """SHA-256 of what a reader sees before running: the cells' kinds, texts and tags."""
+    seen = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in notebook.cells]
+    return hashlib.sha256(json.dumps(seen, ensure_ascii=False).encode()).hexdigest()
 
 
 def _markdown(cell: Cell, chapter: Chapter, language: str, *, first: bool) -> nbformat.NotebookNode:
@@ -157,20 +161,27 @@ def kernel_environment(home: Path, *, quick: bool = False) -> dict[str, str]:
     return environment
 
 
-def _kernel_manager():
-    """A manager that starts this very Python, whatever kernels are installed on the machine under the name python3."""
+def kernel_manager(python: str | Path = sys.executable) -> type:
+    """The kind of kernel manager that starts this very Python, or the one at `python`, whatever kernels are installed as python3.
+
+    A kind and not a manager: nbclient shuts down only the kernels of managers it made itself.
+    """
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
-    class ThisPython(KernelSpecManager):
+    class OneKernel(KernelSpecManager):
         def get_kernel_spec(self, kernel_name):
             return KernelSpec(
-                argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=40"],
+                argv=[str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=40"],
                 display_name="Python 3",
                 language="python",
             )
 
-    return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
+    class OfOnePython(AsyncKernelManager):
+        def __init__(self, *args, **options):
+            super().__init__(*args, kernel_spec_manager=OneKernel(), **options)
+
+    return OfOnePython
 
 
 def execute(page: Page, chapter: Chapter, folder: Path, *, quick: bool = False, draft: bool = False, report=None) -> None:
@@ -193,7 +204,7 @@ def execute(page: Page, chapter: Chapter, folder: Path, *, quick: bool = False, 
     with tempfile.TemporaryDirectory(prefix="segcourse-") as home:
         client = NotebookClient(
             page.notebook,
-            km=_kernel_manager(),
+            kernel_manager_class=kernel_manager(),
             timeout=CELL_SECONDS,
             resources={"metadata": {"path": str(folder)}},
             record_timing=False,
@@ -333,10 +344,13 @@ def _why_stale(page: Page, path: Path) -> str:
     if not path.exists():
         return "not built yet"
     try:
-        built = json.loads(path.read_text(encoding="utf-8"))["metadata"]["segcourse"]["source_sha256"]
-    except (ValueError, KeyError, TypeError):
+        notebook = nbformat.from_dict(nbformat.v4.reads(path.read_text(encoding="utf-8")))
+        built, found = notebook.metadata.segcourse.source_sha256, _digest(notebook)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return "damaged, or not written by the builder"
-    return "" if built == page.digest else "its source has changed since"
+    if built != page.digest:
+        return "its source has changed since"
+    return "" if found == built else "it was edited by hand: write that into its source instead"
 
 
 def build_all(
@@ -410,7 +424,7 @@ def _build_one(page, chapter: Chapter, language: str, target: Path, *, root: Pat
         say(str(problem))
     if problems and not draft:
         raise SourceError(problems)
-    _write(target, text)
+    write(target, text)
     say(
         f"{target.relative_to(root).as_posix() if target.is_relative_to(root) else target}: written, {size / 1000:,.0f} kB"
         + (f", {time.monotonic() - started:.0f} s" if run else ", not run")
@@ -428,13 +442,13 @@ def _live_counter():
     return report
 
 
-def _write(target: Path, text: str) -> None:
-    """Write a file in one step: whoever reads it sees the old text or the new, never half of one."""
+def write(target: Path, content: str | bytes) -> None:
+    """Write a file in one step: whoever reads it sees the old content or the new, never half of one."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=".tmp")
     try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with open(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         os.chmod(name, 0o644)
         os.replace(name, target)
     except BaseException:
@@ -477,6 +491,10 @@ def main(arguments: list[str] | None = None) -> int:
             quick=chosen.quick,
             say=lambda text: print(text, flush=True),
         )
+        if out is None:
+            for path in pages.build(root, languages or LANGUAGES, force=chosen.force):
+                written.append(path)
+                print(f"{path.relative_to(root).as_posix()}: written", flush=True)
     except SourceError as error:
         print(
             f"{error}\nNothing was written for {'this chapter' if len(chosen.chapters) == 1 else 'a chapter named here'}: "
@@ -505,6 +523,8 @@ def _check(root: Path, chapters: list[str] | None, languages: list[str] | None) 
                 make_notebook(chapter, language)
         except SourceError as error:
             wrong += error.problems
+    if chapters is None:
+        wrong += check.package(root)
     for problem in sorted(set(wrong)):
         print(problem)
     if any(not problem.warning for problem in wrong):
@@ -512,7 +532,10 @@ def _check(root: Path, chapters: list[str] | None, languages: list[str] | None) 
     behind = stale(chapters, languages, root=root)
     for name, language, reason in behind:
         print(f"notebooks/{language}/{name}.ipynb: {reason}")
-    return 1 if behind else 0
+    pages_behind = pages.stale(root, languages or LANGUAGES)
+    for name, reason in pages_behind:
+        print(f"{name}: {reason}")
+    return 1 if behind or pages_behind else 0
 
 
 if __name__ == "__main__":

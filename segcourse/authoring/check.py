@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from segcourse.authoring import korean, localise
-from segcourse.authoring.source import Cell, Chapter, Problem
+from segcourse.authoring.source import Cell, Chapter, Head, Problem, read_heads
 from segcourse.language import LANGUAGES
 
 CODE_LINES = 25  # the longest code cell
@@ -94,6 +94,8 @@ def problems(chapter: Chapter, root: Path) -> list[Problem]:
         *_tags(chapter),
         *_twins(chapter, root),
         *_head(chapter),
+        *_needs(chapter, root),
+        *_terms(chapter),
         *_code(chapter),
         *_rhythm(chapter),
         *_claims(chapter),
@@ -294,6 +296,81 @@ def _head(chapter: Chapter) -> Iterator[Problem]:
     if len(parameters) != 1:
         line = parameters[1].line - 1 if parameters else 1
         yield chapter.problem(line, f'one cell, tagged "parameters", sets how much is trained; this chapter has {len(parameters)}')
+
+
+def _terms(chapter: Chapter) -> Iterator[Problem]:
+    """The glossary's chapter of first use, and 한국어(English) there. The other way round, a term that no longer is used, is held by a test."""
+    cells = [cell for cell in chapter.cells if cell.kind == "markdown" and cell.language == "ko"]
+    for term, number, line, glossed in korean.first_uses([_prose(cell.text) for cell in cells]):
+        at = cells[number].line + line
+        if chapter.number < term.chapter:
+            yield chapter.problem(
+                at, f'{term.ko} ({term.en}) is used here, before chapter {term.chapter}: write chapter = "{chapter.number}" into segcourse/glossary.toml'
+            )
+        elif term.gloss and chapter.number == term.chapter and not glossed:
+            yield chapter.problem(at, f"the first use of {term.ko} in the chapter that brings it: write {term.ko}({term.en}), and {term.ko} from then on")
+
+
+def package(root: Path) -> list[Problem]:
+    """Names that the glossary has otherwise, in the Korean texts of the package (labs, exercises, figures, errors), of the claims and of the README."""
+    found = []
+    for path in sorted((root / "segcourse").rglob("*.py")):
+        shown = path.relative_to(root).as_posix()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for keyword in node.keywords if isinstance(node, ast.Call) else ():
+                if keyword.arg == "ko":
+                    for text in localise._constants(keyword.value) if isinstance(keyword.value, localise._LITERALS) else ():
+                        found += [Problem(shown, keyword.value.lineno + line, fault) for line, fault in korean.words(text)]
+    for name in ("segcourse/exercises/claims.toml", "notebooks/source/plan.toml", "README.md"):
+        text = (root / name).read_text(encoding="utf-8") if (root / name).exists() else ""
+        # In TOML and in an English paragraph quotes are no sign that a word is spoken of: only lines with Korean count.
+        korean_lines = [line if re.search("[가-힣]", line) else "" for line in text.splitlines()]
+        korean_lines = [line.removeprefix('ko = "').removesuffix('"') for line in korean_lines]
+        found += [Problem(name, line + 1, fault) for line, fault in korean.words("\n".join(korean_lines))]
+    return sorted(set(found))
+
+
+def plan(root: Path) -> dict[str, dict]:
+    """The chapters that are planned, by number, as notebooks/source/plan.toml has them: {"02": {"en": ..., "ko": ..., "needs": [...]}}."""
+    path = root / "notebooks" / "source" / "plan.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _needs(chapter: Chapter, root: Path) -> Iterator[Problem]:
+    heads, planned = read_heads(root), plan(root)
+    line = next((number for number, text in enumerate(_lines(chapter, root), 1) if text.startswith("# needs:")), 1)
+    for need in chapter.needs:
+        if need not in heads and need not in planned:
+            known = ", ".join(sorted({*heads, *planned})) or "none yet"
+            yield chapter.problem(line, f"needs: there is no chapter {need!r}; there are {known}: correct the header")
+        elif need not in heads:
+            yield chapter.problem(line, f"needs: chapter {need} is planned but not written yet", warning=True)
+    circle = _circle(chapter.number, heads)
+    if circle:
+        yield chapter.problem(
+            line, f"needs: a reader would go round in a circle, {' -> '.join(circle)}: take out the need that is none"
+        )
+    if chapter.number in planned:
+        yield chapter.problem(1, f"chapter {chapter.number} is written: take it out of notebooks/source/plan.toml", warning=True)
+
+
+def _lines(chapter: Chapter, root: Path) -> list[str]:
+    return (root / chapter.path).read_text(encoding="utf-8").splitlines()
+
+
+def _circle(start: str, heads: dict[str, Head]) -> list[str]:
+    """The way from a chapter over what it needs back to itself, as ["01", "00", "01"]; empty where there is none."""
+    ways = [[start]]
+    seen = set()
+    while ways:
+        way = ways.pop()
+        for need in heads[way[-1]].needs if way[-1] in heads else ():
+            if need == start:
+                return [*way, need]
+            if need not in seen:
+                seen.add(need)
+                ways.append([*way, need])
+    return []
 
 
 # --- code -----------------------------------------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
 """What a machine can hear in Korean text: phrases that sound translated, and the wrong tone.
 
-Each rule is a pattern and what to write instead. A line quoted with ">" may keep its own tone.
+Each rule is a pattern and what to write instead. A line quoted with ">" may keep its own tone. The names of things are held to the glossary.
 """
 
 import re
+from collections.abc import Iterator
+
+from segcourse import glossary
 
 # (pattern, what to do instead)
 RULES = [
@@ -41,4 +44,37 @@ def faults(text: str, *, label: bool = False) -> list[tuple[int, str]]:
             hit = re.search(pattern, line)
             if hit:
                 found.append((number, f"“{hit[0].strip()}”: {remedy}"))
-    return found
+    return sorted([*found, *words(text)])
+
+
+# Where a word is spoken of, it may stand: in quotes, in italics (not bold), in code, and in what a thing is called, too (~라고도 해요).
+_SPOKEN_OF = re.compile(r"`[^`\n]+`|‘[^’\n]+’|“[^”\n]+”|'[^'\n]+'|\"[^\"\n]+\"|(?<!\*)\*(?!\*)[^*\n]+(?<!\*)\*(?!\*)")
+
+_ALSO_CALLED = re.compile(r"이?라고도|이?라는 (?:말|이름)")
+
+
+def words(text: str) -> list[tuple[int, str]]:
+    """(line, what to write instead) for every name in the Korean `text` that the glossary has otherwise; lines count from 0."""
+    lines = ["" if line.lstrip().startswith(">") else line for line in text.splitlines()]
+    bare = _SPOKEN_OF.sub(lambda found: " " * len(found[0]), "\n".join(lines))
+    return sorted({
+        (bare.count("\n", 0, found.start()), f"“{found[0]}”: the course says {term.ko} for {term.en} (segcourse/glossary.toml)")
+        for term in glossary.terms() if term.wrong
+        for found in term.wrong.finditer(bare) if not _ALSO_CALLED.match(bare, found.end())
+    })
+
+
+def first_uses(texts: list[str]) -> Iterator[tuple[glossary.Term, int, int, bool]]:
+    """(term, which text, line in it, whether 한국어(English) stands there) for the first use of every term in running text; headings do not count."""
+    bare = [re.sub(r"(?m)^(?:#|\s*>).*$", lambda found: " " * len(found[0]), text) for text in texts]
+    for term in glossary.terms():
+        longer = [other for other in glossary.terms() if other is not term and any(name in whole and name != whole for name in (term.ko, *term.also)
+                                                                                  for whole in (other.ko, *other.also))]
+        for number, text in enumerate(bare):
+            for other in longer:
+                text = other.pattern.sub(lambda found: re.sub(r"\S", "_", found[0]), text)
+            found = term.pattern.search(text)
+            if found:
+                behind = re.match(r"[*'’”\"]{0,3}\s?\([*]{0,2}[A-Za-z]", text[found.end():])
+                yield term, number, text.count("\n", 0, found.start()), bool(behind)
+                break

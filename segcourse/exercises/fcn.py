@@ -776,7 +776,7 @@ On the test split of the streets (100 pictures of 96x128) we found:
   A good part of what a coarse map seems to cost can be won back by scores that are not shares.
 * **Your own numbers.** Is `scores` below the oracle at stride 8? Then it errs where even shares would have been enough, and the network
   itself is to blame for that part, not its map. What would you measure to be sure? One way: the share of its wrong pixels that lies in the
-  band along the outlines, `training.scores.boundary_band`.
+  band along the outlines, `ops.boundary_band`.
 """,
         ko=f"""
 거리 그림의 테스트 데이터(96x128, 100장)에서 나온 값이에요.
@@ -789,7 +789,7 @@ On the test split of the streets (100 pictures of 96x128) we found:
   따로, 앞쪽 사진 {FREE["pictures"]}장의 정답에 맞춰 Adam으로 {FREE["steps"]}스텝 다듬어 봤어요. mIoU가 {FREE["tuned"]:.1f} %까지 올라갔고, 예언자는 {FREE["oracle"]:.1f}
   %였어요. 맵이 성글어서 잃은 것처럼 보이던 것도 비율이 아닌 점수를 쓰면 꽤 되찾을 수 있어요.
 * **내 결과는 어떤가요?** `scores`가 스트라이드 8의 예언자보다 낮은가요? 그렇다면 비율만 알아도 맞힐 곳을 틀린 거예요. 그만큼은 맵이 아니라 네트워크 탓이에요. 확실히 알려면 무엇을 재야 할까요? 하나만 꼽으면, 틀린 픽셀 가운데 윤곽
-  둘레의 띠(`training.scores.boundary_band`)에 든 비율이에요.
+  둘레의 띠(`ops.boundary_band`)에 든 비율이에요.
 """),
 )
 def open_boundaries(labels, stride, num_classes):

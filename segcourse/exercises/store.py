@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import random
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -44,6 +45,46 @@ def _checked(content: object) -> dict:
         if not fits or not all(isinstance(hint, str) for hint in record.get("hints", [])):
             raise ValueError("not a record")
     return content
+
+
+class Damaged(Exception):
+    """A progress file that is not what this module writes."""
+
+    def __init__(self, raw: bytes):
+        super().__init__("damaged")
+        self.raw = raw
+
+
+def salvaged(raw: bytes) -> dict[str, dict]:
+    """The records that stand whole in a file that was cut off or overwritten in part; none where nothing can be read.
+
+    The file is this module's own: `"fcn.fc6_as_conv": {...}`, one record after the other.
+    """
+    text, found, decoder = raw.decode("utf-8", errors="replace"), {}, json.JSONDecoder()
+    for begin in re.finditer(r'"(\w+\.\w+)"\s*:\s*(?=\{)', text):
+        with contextlib.suppress(ValueError, RecursionError):
+            record, _ = decoder.raw_decode(text, begin.end())
+            found |= _checked({"exercises": {begin[1]: record}})["exercises"]
+    return found
+
+
+def _damage(name: str, aside: str, kept: int) -> str:
+    if not kept:
+        return say(en=f"{name} was damaged: it is kept as {aside}, and a new one begins.",
+                   ko=f"{name} 파일이 망가져 있었어요. {aside} 이름으로 남겨 두고 새로 시작할게요.")
+    exercises = "1 exercise" if kept == 1 else f"{kept} exercises"
+    return say(en=f"{name} was damaged: {exercises} could be read and stay, the damaged file is kept as {aside}. If you have a backup, put it in its place.",
+               ko=f"{name} 파일이 망가져 있었어요. 읽을 수 있는 문제 {kept}개의 기록은 그대로 이어 가고, 망가진 파일은 {aside} 이름으로 남겨 뒀어요. "
+                  f"백업이 있다면 그 파일로 바꿔 주세요.")
+
+
+def _unused(path: Path) -> Path:
+    """`path`, or PATH2, PATH3 where that exists."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}{number}")
+    return free
 
 
 def _patiently(action):
@@ -81,8 +122,13 @@ class Store:
         stored: dict[str, dict] = {}
         if self.path is not None:
             try:
-                stored = self._load()["exercises"]
-            except OSError:
+                try:
+                    stored = self._content()["exercises"]
+                except Damaged as damage:
+                    stored = salvaged(damage.raw)       # where the folder is read-only
+                    self._save()                        # under the lock: another notebook may be mending it
+                    stored = self._content()["exercises"]
+            except (OSError, Damaged):
                 self.in_memory()
         return {name: merged(stored.get(name, {}), self._unsaved.get(name, {})) for name in {**stored, **self._unsaved}}
 
@@ -97,8 +143,8 @@ class Store:
                          f"can be written to.",
                       ko=f"{folder}에 진도를 저장할 수 없어요. 이 노트북을 끄면 사라져요. 쓸 수 있는 폴더를 SEGCOURSE_HOME에 적어 주세요."))
 
-    def _load(self) -> dict:
-        """The file's content. A damaged file is moved aside. Raises OSError where it cannot be read."""
+    def _content(self) -> dict:
+        """The file's content. Raises Damaged, or OSError where it cannot be read."""
         try:
             raw = _patiently(self.path.read_bytes)
         except FileNotFoundError:
@@ -106,12 +152,18 @@ class Store:
         try:
             return _checked(json.loads(raw.decode("utf-8-sig")))
         except (ValueError, RecursionError):
-            aside = self.path.with_name(self.path.name + ".damaged")
-            with contextlib.suppress(FileNotFoundError):        # another notebook was quicker
+            raise Damaged(raw) from None
+
+    def _load(self) -> dict:
+        """The file's content, for whoever holds the lock. A damaged file is moved aside, and what stands whole in it goes on."""
+        try:
+            return self._content()
+        except Damaged as damage:
+            kept, aside = salvaged(damage.raw), _unused(self.path.with_name(self.path.name + ".damaged"))
+            with contextlib.suppress(FileNotFoundError):
                 _patiently(lambda: os.replace(self.path, aside))
-                print(say(en=f"{self.path.name} was damaged: it is kept as {aside.name}, and a new one begins.",
-                          ko=f"{self.path.name} 파일이 망가져 있었어요. {aside.name} 이름으로 남겨 두고 새로 시작할게요."))
-            return {"version": 1, "exercises": {}}
+                print(_damage(self.path.name, aside.name, len(kept)))
+            return {"version": 1, "exercises": kept}
 
     def _save(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

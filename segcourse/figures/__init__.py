@@ -4,10 +4,11 @@ from segcourse.figures.base import Figure
 from segcourse.figures.charts import bars, class_iou, compare, confusion, curve, lines
 from segcourse.figures.grids import grid, grids
 from segcourse.figures.live import LiveCurve
+from segcourse.figures.maps import chapter_map
 from segcourse.figures.networks import architecture
 from segcourse.figures.photos import PHOTOS, photo, photo_credit
 from segcourse.figures.pictures import heat_map, image, images, label_map, overlay, prediction_rows, receptive_field
 from segcourse.figures.tables import Table, table
 
-__all__ = ["Figure", "LiveCurve", "PHOTOS", "Table", "architecture", "bars", "class_iou", "compare", "confusion", "curve", "grid", "grids", "heat_map",
+__all__ = ["Figure", "LiveCurve", "PHOTOS", "Table", "architecture", "bars", "chapter_map", "class_iou", "compare", "confusion", "curve", "grid", "grids", "heat_map",
            "image", "images", "label_map", "lines", "overlay", "photo", "photo_credit", "prediction_rows", "receptive_field", "table"]

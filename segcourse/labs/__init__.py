@@ -9,7 +9,7 @@ import importlib
 # A lab's file and its function share a name, so the files are imported first: a submodule imported later would hide the function.
 _LABS = {name: getattr(importlib.import_module(f"segcourse.labs.{name}"), kind) for name, kind in (
     ("transposed_conv", "TransposedConvLab"), ("no_inverse", "NoInverseLab"), ("slide_classifier", "SlideClassifierLab"),
-    ("receptive_field", "ReceptiveFieldLab"))}
+    ("receptive_field", "ReceptiveFieldLab"), ("scores", "ScoresLab"))}
 __all__ = [*_LABS, "names"]
 
 
@@ -36,3 +36,9 @@ def slide_classifier(**state):
 def receptive_field(**state):
     """Build a stack of layers, point at an output, and see its receptive field on a photo, layer by layer. Fields: stack, cell, view, photo."""
     return _LABS["receptive_field"](**state)
+
+
+def scores(**state):
+    """Paint, move, shrink or spoil a prediction and watch every score of it. Fields: scene, chosen, dx, dy, grow, forget, flat, view, reach,
+    void, brush, painted."""
+    return _LABS["scores"](**state)

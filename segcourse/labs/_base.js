@@ -38,7 +38,9 @@
        fill(r, c, v) -> colour (default: the role's tint by |v| / max, the negative colour below zero); max; role; title
        hatch(r, c), faded(r, c) -> bool; selected: [r, c], outlined in ink; outlines: [{ r, c, rows, cols, role, dash, width }]
        describe(r, c) -> words the screen reader hears after the place. Numbers that do not fit at 14 px are left out.
-     stage.image({ name, label, point }), with .show({ x, y, width, height, rows, cols, pixels, value, text, selected, outlines, title,
+       paint(cells, { first, keys }): cells [[r, c], ...] the pointer was pressed on or dragged over, none left out, or the cell of space, Enter
+         and shift with an arrow; first: a stroke begins. `point` is called as well. A finger on it paints and does not scroll.
+     stage.image({ name, label, point, paint }), with .show({ x, y, width, height, rows, cols, pixels, value, text, selected, outlines, title,
        describe }): the same for a picture; pixels is a Uint8ClampedArray of RGBA.
      stage.handle({ name, label, move, step }), with .show({ x, y, width, height, words }): a thing to drag with the pointer or to move
        with the arrow keys: move(dx, dy, { keys }) in px. x, y is its middle; the lab paints it.
@@ -139,6 +141,15 @@ function writeState(state, fields) {
 }
 
 const copyGrid = (grid) => grid.map((row) => row.slice());
+
+/** The cells a straight stroke from one cell to another passes, without the first; [] where it stays. */
+function cellsBetween([r0, c0], [r1, c1]) {
+  const steps = Math.max(Math.abs(r1 - r0), Math.abs(c1 - c0));
+  return Array.from({ length: steps }, (_, i) => [
+    Math.round(r0 + ((r1 - r0) * (i + 1)) / steps),
+    Math.round(c0 + ((c1 - c0) * (i + 1)) / steps),
+  ]);
+}
 
 /** A grid with rows x cols cells: what fits is kept, new cells are filled. */
 function resizeGrid(grid, rows, cols, fill = 0) {
@@ -389,8 +400,14 @@ class Cells {
       e.preventDefault();
       this.typing = false;
       this.pointAt([clamp(nr, 0, rows - 1), clamp(nc, 0, cols - 1)], true);
+      if (this.paint && e.shiftKey && e.key.startsWith("Arrow")) this.paint([this.at], { first: !e.repeat, keys: true });
       this.refresh(true);
     };
+    if (this.paint && (e.key === " " || e.key === "Enter")) {
+      e.preventDefault();
+      this.paint([this.at], { first: !e.repeat, keys: true });
+      return;
+    }
     if (this.typing && (e.key === "ArrowLeft" || e.key === "ArrowRight" || e.key === "Home" || e.key === "End")) return; // the caret's
     if (e.key === "ArrowLeft") go(r, c - 1);
     else if (e.key === "ArrowRight") go(r, c + 1);
@@ -657,7 +674,7 @@ class Stage {
         const touch = e.changedTouches[0],
           [x, y] = place(touch),
           part = this.under(x, y);
-        if (e.cancelable && (this.handles.some((h) => h.hit(x, y)) || (part && (part.edit || part.sweep)))) e.preventDefault();
+        if (e.cancelable && (this.handles.some((h) => h.hit(x, y)) || (part && (part.edit || part.paint)))) e.preventDefault();
       },
       { passive: false },
     );
@@ -703,6 +720,7 @@ class Stage {
     const cell = part.hit(x, y);
     part.typing = false;
     part.pointAt(cell, true);
+    if (part.paint) part.paint([cell], { first: true, keys: false });
     this.drag = { part, y, from: part.edit ? part.valueAt(cell) : 0, cell, moved: false };
     if (e.pointerType !== "touch") {
       part.field.focus({ preventScroll: true });
@@ -731,6 +749,17 @@ class Stage {
     }
     const part = d ? d.part : this.under(x, y);
     const s = part && part.shown;
+    if (d && part.paint && s) {
+      // The stroke goes on beyond the rim, and comes back where it comes back; nothing is painted out there.
+      const to = [Math.floor((y - s.y) / s.cellHeight), Math.floor((x - s.x) / s.cellWidth)],
+        cells = cellsBetween(d.cell, to).filter(([r, c]) => r >= 0 && c >= 0 && r < s.rows && c < s.cols);
+      d.cell = to;
+      if (cells.length) {
+        part.pointAt(cells[cells.length - 1], true);
+        part.paint(cells, { first: false, keys: false });
+      }
+      return;
+    }
     let style = "default";
     if (this.handles.some((h) => h.hit(x, y))) style = "grab";
     else if (part && part.edit) style = "ns-resize";

@@ -3,12 +3,13 @@
 import difflib
 
 from segcourse.language import say
-from segcourse.models import fcn, vgg
+from segcourse.models import fcn, pixels, vgg
 from segcourse.models.fcn import FCN8s, FCN16s, FCN32s, FCNAlexNet
+from segcourse.models.pixels import PixelNet
 
-_BUILDERS = {"fcn32s": FCN32s, "fcn16s": FCN16s, "fcn8s": FCN8s, "fcn_alexnet": FCNAlexNet}
+_BUILDERS = {"pixelnet": PixelNet, "fcn32s": FCN32s, "fcn16s": FCN16s, "fcn8s": FCN8s, "fcn_alexnet": FCNAlexNet}
 
-__all__ = ["FCN8s", "FCN16s", "FCN32s", "FCNAlexNet", "create", "fcn", "names", "vgg"]
+__all__ = ["FCN8s", "FCN16s", "FCN32s", "FCNAlexNet", "PixelNet", "create", "fcn", "names", "pixels", "vgg"]
 
 
 def names() -> list[str]:

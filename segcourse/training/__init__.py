@@ -11,7 +11,7 @@ _FROM = {
     "Recipe": "recipes", "Callback": "callbacks", "Progress": "callbacks", "KeepCheckpoint": "callbacks",
     "Scores": "scores",
     "save_checkpoint": "checkpoints", "load_checkpoint": "checkpoints",
-    "cross_entropy": "losses", "median_frequency_weights": "losses",
+    "cross_entropy": "losses", "median_frequency_weights": "losses", "top_k_cross_entropy": "losses",
 }
 _MODULES = ("augment", "callbacks", "checkpoints", "device", "experiments", "inference", "loop", "losses", "provenance", "recipes", "schedules", "scores")
 __all__ = [*_FROM, *_MODULES]

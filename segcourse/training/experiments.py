@@ -15,7 +15,7 @@ import json
 import os
 import statistics
 import tokenize
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -34,14 +34,14 @@ def quick() -> bool:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One chapter's comparison: the same data, recipe and seeds for every variant, and only the network differs.
+    """One chapter's comparison: the same data and seeds for every variant; either the network differs, or with `network` one thing of the recipe.
 
     One seed gives every variant the same weights wherever two networks have a layer in common, and the same batches.
     """
 
     chapter: str
     slug: str
-    variants: tuple[str, ...]                    # names of `models.names()`
+    variants: tuple[str, ...]                    # names of `models.names()`, or of `changes`
     seeds: tuple[int, ...]
     recipe: Recipe
     options: dict                                # of `models.create`
@@ -50,10 +50,20 @@ class Experiment:
     lengths: dict[str, int]                      # pictures of each split; empty where the data set decides
     quick_steps: int                             # of training where SEGCOURSE_QUICK=1
     device: str | None = "cpu"                   # None is the best there is
+    network: str | None = None                   # the one network of all variants, where they differ in the recipe
+    changes: dict[str, dict] = field(default_factory=dict)     # variant -> what its recipe has otherwise
 
     def data(self, split: str):
         """The split "train", "valid" or "test", in memory; drawn once per process."""
         return _data(self.data_name, split, tuple(sorted(self.data_options.items())), self.lengths.get(split))
+
+    def network_of(self, variant: str) -> str:
+        """The name, of `models.names()`, of a variant's network."""
+        return self.network or variant
+
+    def recipe_of(self, variant: str) -> Recipe:
+        """The recipe of a variant."""
+        return replace(self.recipe, **self.changes.get(variant, {}))
 
     def build(self, variant: str, seed: int):
         """A new network of this variant with the weights of `seed`. Raises ValueError for an unknown variant."""
@@ -66,7 +76,7 @@ class Experiment:
                                  ko=f"{self.chapter}장에 {variant!r}라는 변형은 없어요. {', '.join(self.variants)} 가운데서 골라 주세요."))
         with torch.random.fork_rng(devices=[]):
             made = []
-            for name in dict.fromkeys((self.variants[0], variant)):
+            for name in dict.fromkeys((self.network_of(self.variants[0]), self.network_of(variant))):
                 torch.manual_seed(seed)
                 made.append(models.create(name, num_classes=self.data("valid").num_classes, **self.options))
         first, model = made[0].state_dict(), made[-1]
@@ -83,7 +93,7 @@ class Experiment:
 
         model = self.build(variant, seed)
         steps = steps or (self.quick_steps if quick() else self.recipe.steps)
-        recipe = replace(self.recipe, seed=seed, steps=steps)
+        recipe = replace(self.recipe_of(variant), seed=seed, steps=steps)
         with _threads(THREADS):
             history = fit(model, self.data("train"), self.data("valid"), recipe, callbacks=callbacks, device=device or self.device)
             scores = evaluate(model, self.data("test"))
@@ -127,7 +137,7 @@ class Experiment:
         return write_json(self.path(), {
             "chapter": self.chapter, "command": f"segcourse bench chapter {self.chapter}", "commit": provenance.commit(), "device": where,
             "threads": THREADS, "versions": provenance.versions(), "seeds": list(seeds or self.seeds), "recipe": self.recipe.as_dict(),
-            "options": self.options, "data": {"name": self.data_name, "options": _plain(self.data_options), "lengths": self.lengths},
+            "changes": self.changes, "options": self.options, "data": {"name": self.data_name, "options": _plain(self.data_options), "lengths": self.lengths},
             "fingerprint": self.fingerprint(), "summary": summary, "rows": rows})
 
     def path(self) -> Path:
@@ -145,7 +155,7 @@ class Experiment:
     def fingerprint(self) -> str:
         """A hash of all that decides the numbers: recipe, options, data, seeds, and the source of network, data set, loss, loop and scores."""
         spec = {"recipe": self.recipe.as_dict(), "options": self.options, "data": [self.data_name, _plain(self.data_options), self.lengths],
-                "variants": self.variants, "seeds": self.seeds, "threads": THREADS}
+                "variants": self.variants, "network": self.network, "changes": self.changes, "seeds": self.seeds, "threads": THREADS}
         digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode())
         for name in self.sources():
             digest.update(f"\n# {name}\n{bare(_source(name))}".encode())
@@ -156,7 +166,7 @@ class Experiment:
         from segcourse import models
 
         starts = {_home(models.create(name, num_classes=2, width=0.01, **{k: v for k, v in self.options.items() if k != "width"}).__class__)
-                  for name in self.variants}
+                  for name in map(self.network_of, self.variants)}
         waiting = [*starts, f"segcourse.datasets.{self.data_name}", "segcourse.training.loop"]
         found: set[str] = set()
         while waiting:
@@ -283,7 +293,14 @@ def bare(text: str) -> str:
     return "\n".join(line.decode().rstrip() for line in lines if line.strip())
 
 
+# PixelNet of chapter 00 on streets, plain cross-entropy and two answers to rare classes; about 15 s a run on two cores.
+_PIXELS = Recipe(steps=600, batch_size=8, optimizer="adamw", lr=2e-2, weight_decay=1e-4, schedule="one_cycle", flip=True, precision="float32")
+
 _EXPERIMENTS = {
+    "00": Experiment(
+        chapter="00", slug="00-pixels", variants=("plain", "median_frequency", "top_k"), seeds=(0, 1, 2, 3, 4), recipe=_PIXELS, options={},
+        data_name="streets", data_options={"size": (96, 128)}, lengths={"train": 600, "valid": 60, "test": 100}, quick_steps=20,
+        network="pixelnet", changes={"median_frequency": {"class_weights": "median_frequency"}, "top_k": {"top_k": 0.25}}),
     "01": Experiment(
         chapter="01", slug="01-fcn", variants=("fcn32s", "fcn16s", "fcn8s"), seeds=(0, 1, 2, 3, 4),
         recipe=recipes.get("fcn8s", data="streets", kind="ours"),
@@ -313,5 +330,5 @@ def get(chapter: str, data: str = "streets") -> Experiment:
     if data != "camvid":
         raise ValueError(say(en=f"chapter {key} has no experiment on {data!r}: choose {small.data_name} or camvid",
                              ko=f"{key}장에는 {data!r} 실험이 없어요. {small.data_name}나 camvid로 해 주세요."))
-    return replace(small, data_name="camvid", data_options={}, lengths={}, options={}, device=None,
-                   recipe=recipes.get(small.variants[-1], data="camvid", kind="ours"))
+    recipe = replace(small.recipe, steps=3000, scale=(0.5, 2.0), colour=0.2) if small.network else recipes.get(small.variants[-1], data="camvid", kind="ours")
+    return replace(small, data_name="camvid", data_options={}, lengths={}, options={}, device=None, recipe=recipe)

@@ -125,7 +125,11 @@ def fit(model: nn.Module, train, valid, recipe: Recipe, callbacks: tuple[Callbac
                 batch = batch.contiguous(memory_format=torch.channels_last)
             for group in optimizer.param_groups:
                 group["lr"] = group["rate"] * schedules.factor(recipe.schedule, run.step, recipe.steps, recipe.warmup)
-            loss = losses.cross_entropy(network(batch), truth, void=train.void, weight=weight, reduction=recipe.loss_reduction)
+            logits = network(batch)
+            if recipe.top_k:
+                loss = losses.top_k_cross_entropy(logits, truth, void=train.void, share=recipe.top_k)
+            else:
+                loss = losses.cross_entropy(logits, truth, void=train.void, weight=weight, reduction=recipe.loss_reduction)
             optimizer.zero_grad(set_to_none=True)
             fabric.backward(loss)
             if recipe.clip:

@@ -1,10 +1,11 @@
-"""Losses: cross-entropy of every pixel, void left out, classes weighted where a recipe asks for it."""
+"""Losses: cross-entropy of every pixel, void left out, classes weighted or the hardest pixels alone where a recipe asks for it."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from segcourse.language import say
+from segcourse.ops import top_k_mean
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, *, void: int, weight: Tensor | None = None, reduction: str = "mean") -> Tensor:
@@ -20,6 +21,13 @@ def cross_entropy(logits: Tensor, labels: Tensor, *, void: int, weight: Tensor |
     counted = flat != void
     mass = counted.sum() if weight is None else weight[flat.clamp(max=len(weight) - 1)].mul(counted).sum()
     return total / mass.clamp(min=1e-6)
+
+
+def top_k_cross_entropy(logits: Tensor, labels: Tensor, *, void: int, share: float) -> Tensor:
+    """Cross-entropy of logits (N, C, H, W) with labels (N, H, W), averaged over the hardest `share` of each image's pixels; see `ops.top_k_mean`."""
+    flat = labels.long()
+    loss = F.cross_entropy(logits.float(), flat, ignore_index=void, reduction="none")
+    return top_k_mean(loss, flat != void, share)
 
 
 def median_frequency_weights(labels: Tensor, num_classes: int, *, void: int, power: float = 1.0) -> Tensor:

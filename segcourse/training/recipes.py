@@ -28,6 +28,7 @@ class Recipe:
     loss_reduction: str = "mean"            # mean | sum over the pixels that are not void
     class_weights: str | None = None        # None | "median_frequency"
     class_weight_power: float = 1.0         # 1 the plain weights, 0.5 their square root
+    top_k: float = 0.0                      # share of each image's pixels, those of largest loss, that count; 0 for all
     flip: bool = False                      # mirror left and right, half of the time
     scale: tuple[float, float] | None = None    # resize by a factor drawn from this range (evenly on a log scale)
     crop: tuple[int, int] | None = None     # (h, w) cut from the picture; None keeps its size
@@ -51,6 +52,12 @@ class Recipe:
                 choices = ", ".join(str(choice) for choice in known)
                 raise ValueError(say(en=f"{name} must be one of {choices}, got {value!r}",
                                      ko=f"{josa(name, '은/는')} {choices} 가운데 하나여야 하는데 {value!r}이에요. 고쳐 주세요."))
+
+        if not 0 <= self.top_k <= 1:
+            raise ValueError(say(en=f"top_k is a share from 0 to 1, got {self.top_k}", ko=f"top_k는 0에서 1 사이의 비율인데 {self.top_k}이에요. 고쳐 주세요."))
+        if self.top_k and (self.class_weights or self.loss_reduction != "mean"):
+            raise ValueError(say(en="top_k takes the mean of the hardest pixels: leave class_weights and loss_reduction='sum' out of the same recipe",
+                                 ko="top_k는 가장 어려운 픽셀의 평균이에요. class_weights나 loss_reduction='sum'과 함께 쓰지 말아 주세요."))
 
         from segcourse.training import schedules
 

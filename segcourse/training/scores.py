@@ -12,11 +12,9 @@ Void pixels of the truth leave both sides before anything is counted. Averaging 
 
 from dataclasses import dataclass
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from segcourse.language import josa, say
+from segcourse.ops import boundary_counts, class_iou, confusion_matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +42,7 @@ class Scores:
     @property
     def iou(self) -> Tensor:
         """(C,) float64: intersection over union of each class; nan where it is neither in the truth nor predicted."""
-        hit = self.confusion.diagonal().double()
-        return hit / (self.confusion.sum(1) + self.confusion.sum(0) - hit)
+        return class_iou(self.confusion)
 
     @property
     def miou(self) -> float:
@@ -92,69 +89,6 @@ class Scores:
                 "frequency_weighted_iou": self.frequency_weighted_iou, "boundary_iou": self.boundary_iou, "iou": plain(self.iou),
                 "boundary_iou_per_class": plain(self.boundary_iou_per_class), "classes": list(self.classes),
                 "confusion": self.confusion.tolist()}
-
-
-def confusion_matrix(truth: Tensor, prediction: Tensor, num_classes: int, void: int | None = None) -> Tensor:
-    """(C, C) int64: entry [i, j] counts the pixels of true class i predicted as class j; pixels whose truth is void are left out.
-
-    `truth` and `prediction` are integer tensors of one shape. Raises ValueError for differing shapes or a number that is no class.
-    """
-    if truth.shape != prediction.shape:
-        raise ValueError(say(en=f"truth {tuple(truth.shape)} and prediction {tuple(prediction.shape)} must have one shape: resize the prediction",
-                             ko=f"정답 {tuple(truth.shape)}과 예측 {tuple(prediction.shape)}의 모양이 같아야 해요. 예측의 크기를 맞춰 주세요."))
-    counted = truth != void if void is not None else torch.ones_like(truth, dtype=torch.bool)
-    truth, prediction = truth[counted].long(), prediction[counted].long()
-    for values in (truth, prediction):
-        if values.numel() and (values.min() < 0 or values.max() >= num_classes):
-            wrong = int(values[(values < 0) | (values >= num_classes)][0])
-            raise ValueError(say(en=f"{wrong} is no class: with {num_classes} classes numbers are 0 to {num_classes - 1}; correct the labels",
-                                 ko=f"{josa(wrong, '은/는')} 클래스 번호가 아니에요. 클래스가 {num_classes}개면 0부터 {num_classes - 1}까지예요. "
-                                    f"레이블을 고쳐 주세요."))
-    return torch.bincount(truth * num_classes + prediction, minlength=num_classes**2).view(num_classes, num_classes)
-
-
-def _spread(marked: Tensor, reach: int, axis: int) -> Tensor:
-    """OR over windows of 2 * reach + 1 along `axis`; beyond the edge counts as marked. Doubles the window, so that cost grows as its log."""
-    pad = [0, 0, reach, reach] if axis == -2 else [reach, reach]
-    wide, window = F.pad(marked, pad, value=True), 1
-    while window < 2 * reach + 1:
-        step = min(window, 2 * reach + 1 - window)
-        kept = wide.shape[axis] - step
-        wide = wide.narrow(axis, 0, kept) | wide.narrow(axis, step, kept)
-        window += step
-    return wide
-
-
-def boundary_band(masks: Tensor, reach: int) -> Tensor:
-    """bool (..., H, W) masks -> the pixels of each mask within `reach` pixels (chessboard distance) of its outside or of the image's edge.
-
-    That is the mask less its erosion by a (2 * reach + 1) square, the "boundary region" of Cheng et al. (2021, section 4).
-    """
-    return masks & _spread(_spread(~masks, reach, -1), reach, -2)
-
-
-def boundary_reach(height: int, width: int) -> int:
-    """How many pixels deep the band is: 2 % of the image's diagonal, at least 1 (Cheng et al., 2021, section 5)."""
-    return max(1, round(0.02 * (height**2 + width**2) ** 0.5))
-
-
-def boundary_counts(truth: Tensor, prediction: Tensor, num_classes: int, void: int | None = None,
-                    reach: int | None = None) -> tuple[Tensor, Tensor]:
-    """(N, H, W) truth and prediction -> (C,) int64 pixels in both bands, and in either, summed over the images.
-
-    Where the truth is void the prediction is made void too, so that a contour along a void region is the same for both, and no void pixel counts.
-    """
-    if void is not None:
-        prediction = torch.where(truth == void, truth, prediction)
-    reach = boundary_reach(*truth.shape[-2:]) if reach is None else reach
-    classes = torch.arange(num_classes, device=truth.device).view(-1, 1, 1)
-    both = torch.zeros(num_classes, dtype=torch.int64, device=truth.device)
-    either = torch.zeros_like(both)
-    for true, predicted in zip(truth, prediction, strict=True):   # one image at a time: C masks of one picture fit every memory
-        ours, theirs = boundary_band(true == classes, reach), boundary_band(predicted == classes, reach)
-        both += (ours & theirs).sum((1, 2))
-        either += (ours | theirs).sum((1, 2))
-    return both, either
 
 
 def total(parts: list[Scores]) -> Scores:

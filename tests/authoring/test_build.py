@@ -149,6 +149,16 @@ def test_text_in_one_language_makes_only_that_one_stale(course):
     assert "damaged" in reasons["90_stamps", "en"] and "source is gone" in reasons["91_gone", "en"]
 
 
+def test_a_notebook_edited_by_hand_is_out_of_step(course):
+    for language in ("en", "ko"):
+        path = course.root / "notebooks" / language / "90_stamps.ipynb"
+        path.parent.mkdir()
+        path.write_text(nbformat.writes(build.make_notebook(course.read(), language).notebook), encoding="utf-8")
+    assert build.stale(root=course.root) == []
+    path.write_text(path.read_text(encoding="utf-8").replace("자국은 둘이에요", "자국은 두 개예요"), encoding="utf-8")
+    assert build.stale(root=course.root) == [("90_stamps", "ko", "it was edited by hand: write that into its source instead")]
+
+
 def test_a_refused_chapter_is_not_written_and_every_reason_is_given(course):
     course.replace("커널은 하나", "커널은 7개")
     course.replace("from fractions", "# the whole fraction\nfrom fractions")
@@ -271,7 +281,7 @@ def test_written_in_one_step(course, monkeypatch):
 
     monkeypatch.setattr(os, "replace", fails)
     with pytest.raises(OSError):
-        build._write(target, "new")
+        build.write(target, "new")
     assert target.read_text(encoding="utf-8") == "old" and [path.name for path in course.root.glob("*x*")] == ["x.ipynb"]
 
 

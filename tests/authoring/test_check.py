@@ -230,6 +230,54 @@ def test_the_line_of_a_korean_fault(course):
     assert [problem.line for problem in course.problems() if "당신" in problem.message] == [course.line("당신이")]
 
 
+# --- what a chapter needs ---------------------------------------------------------------------------------------------------
+
+
+def another(course, name, needs):
+    """A second chapter, of which only the head is read."""
+    number, _, short = name.partition("_")
+    head = f'# ---\n# chapter: "{number}"\n# name: {short}\n# minutes: {{reading: 5, running: 0.1}}\n# needs: {needs}\n# ---\n'
+    (course.source.parent / f"{name}.py").write_text(head, encoding="utf-8")
+
+
+def test_needs_of_a_chapter_that_is_there(course):
+    another(course, "80_ink", "[]")
+    course.replace("# needs: []", '# needs: ["80"]')
+    assert course.read().needs == ("80",) and course.problems() == []
+
+
+def test_needs_of_an_unknown_chapter(course):
+    course.replace("# needs: []", '# needs: ["07"]')
+    (problem,) = course.problems()
+    assert problem.line == course.line("needs:") and not problem.warning
+    assert "no chapter '07'" in problem.message and "there are 90" in problem.message
+
+
+def test_needs_of_a_planned_chapter_warn(course):
+    course.replace("# needs: []", '# needs: ["07"]')
+    (course.source.parent / "plan.toml").write_text('["07"]\nen = "Ink"\nko = "잉크"\nneeds = []\n', encoding="utf-8")
+    (problem,) = course.problems()
+    assert problem.warning and "planned" in problem.message
+
+
+def test_a_written_chapter_leaves_the_plan(course):
+    (course.source.parent / "plan.toml").write_text('["90"]\nen = "Stamps"\nko = "도장"\nneeds = []\n', encoding="utf-8")
+    (problem,) = course.problems()
+    assert problem.warning and "take it out of notebooks/source/plan.toml" in problem.message
+
+
+@pytest.mark.parametrize("circle", [["90"], ["90", "80"], ["90", "80", "81"]])
+def test_needs_in_a_circle(course, circle):
+    names = {"80": "80_ink", "81": "81_paper"}
+    for number, need in zip(circle, [*circle[1:], circle[0]], strict=True):
+        if number == "90":
+            course.replace("# needs: []", f'# needs: ["{need}"]')
+        else:
+            another(course, names[number], f'["{need}"]')
+    (problem,) = course.problems()
+    assert problem.line == course.line("needs:") and " -> ".join([*circle, "90"]) in problem.message
+
+
 # --- the source's form ----------------------------------------------------------------------------------------------------
 
 
@@ -245,6 +293,9 @@ def test_every_cell_knows_its_line(course):
     [
         ("# minutes: {reading: 5, running: 0.1}", "# minutes: long", "begin the file with a header"),
         ("# name: stamps", "# name: prints", "begin the file with a header"),
+        ("# needs: []\n", "", "needs: the chapters to read before"),
+        ("# needs: []", "# needs: [07]", "in quotes"),
+        ("# needs: []", '# needs: "07"', "in quotes"),
         ('# %% [markdown] lang="en"\n# # Stamps', "# %% [markdown]\n# # Stamps", "which language"),
         ('# %% tags=["setup"]', '# %% lang="en" tags=["setup"]', "code stands once"),
         ('# %% tags=["setup"]', "# %% [raw]", "has no place"),

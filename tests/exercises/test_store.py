@@ -166,6 +166,47 @@ def test_a_damaged_file_is_kept_aside(home, content, capsys):
     assert row()[1] == "tried once" and not capsys.readouterr().out
 
 
+def test_a_file_cut_in_half_loses_only_what_was_cut(home, restarted, capsys):
+    names = [f"fcn.exercise_{number}" for number in range(10)]
+    for name in names:
+        store.current().add(name, tries=3, solved=True, hints=["bias"])
+    path = home / "progress.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    restarted()
+    found = store.current().read()
+    said = capsys.readouterr().out
+    assert 3 <= len(found) <= 5 and set(found) == set(names[: len(found)])
+    assert all(record == {"tries": 3, "solved": True, "hints": ["bias"], "solution_seen": False} for record in found.values())
+    assert said.startswith(f"progress.json was damaged: {len(found)} exercises could be read") and said.count("\n") == 1
+    assert (home / "progress.json.damaged").read_bytes() == whole[: len(whole) // 2]
+    restarted()
+    store.current().add(names[0], tries=1)
+    assert store.current().read() == {**found, names[0]: {**found[names[0]], "tries": 4}} and not capsys.readouterr().out
+
+
+def test_a_second_damaged_file_is_kept_beside_the_first(home, capsys):
+    home.mkdir()
+    for content in ("{", "["):
+        (home / "progress.json").write_text(content, encoding="utf-8")
+        store.current().add(NAME, tries=1)
+    assert (home / "progress.json.damaged").read_text(encoding="utf-8") == "{"
+    assert (home / "progress.json.damaged2").read_text(encoding="utf-8") == "[" and "progress.json.damaged2" in capsys.readouterr().out
+
+
+def test_a_damaged_file_in_a_folder_that_is_read_only_shows_what_stands_in_it(home, monkeypatch, restarted, capsys):
+    store.current().add(NAME, tries=2)
+    path = home / "progress.json"
+    path.write_bytes(path.read_bytes().rstrip()[:-1])
+    restarted()
+
+    def refuse(*args, **options):
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(store.os, "open", refuse)
+    assert store.current().read()[NAME]["tries"] == 2 and "SEGCOURSE_HOME" in capsys.readouterr().out
+
+
 def test_reading_alone_keeps_a_damaged_file_aside_too(home, capsys):
     home.mkdir()
     (home / "progress.json").write_text("{", encoding="utf-8")

@@ -58,11 +58,15 @@ def example(name):
         "curve": lambda: figures.curve(np.linspace(2, 1, 60), scores=[(30, 0.2), (60, 0.31)], title=words("it learns", "배우고 있어요")),
         "confusion": lambda: figures.confusion(np.eye(11) * 9 + 1, title=words("rows are the truth", "행은 정답이에요")),
         "architecture": lambda: figures.architecture([("pool3", 8, 256), ("pool4", 16, 512), ("fc7", 32, 4096)], [("fc7", "score_fr"), ("pool4", "score_pool4")], channels=11),
+        "chapter_map": lambda: figures.chapter_map([
+            {"number": "00", "title": words("Pixels and scores", "픽셀과 평가 지표"), "needs": [], "minutes": (60, 1)},
+            {"number": "01", "title": words("FCN: a classifier for every pixel", "FCN, 픽셀마다 답하는 분류기"), "needs": ["00"], "minutes": (70, 1.5)},
+            {"number": "02", "title": words("Later", "나중에"), "needs": ["00", "01"], "minutes": None}], title=words("from the top", "위에서부터")),
     }[name]()
 
 
 NAMES = ("grid", "grids", "image", "images", "label_map", "overlay", "prediction_rows", "heat_map", "receptive_field", "class_iou", "compare", "bars", "lines", "curve",
-         "confusion", "architecture")
+         "confusion", "architecture", "chapter_map")
 
 
 class Shelf(logging.Handler):

@@ -79,10 +79,30 @@ def test_published_results_are_those_of_this_code(chapter):
     stored = experiment.results()
     assert not experiment.stale(), f"segcourse/results/{experiment.slug}.json is older than the code: run `segcourse bench chapter {chapter}`"
     assert {(row["variant"], row["seed"]) for row in stored["rows"]} == {(v, s) for v in experiment.variants for s in experiment.seeds}
-    assert len(experiment.seeds) >= 3 and stored["recipe"] == experiment.recipe.as_dict()
+    assert len(experiment.seeds) >= 3 and stored["recipe"] == experiment.recipe.as_dict() and stored["changes"] == experiment.changes
     for variant, values in experiments.summarise(stored["rows"]).items():
         for name, value in values.items():
             assert stored["summary"][variant][name] == pytest.approx(value)
+
+
+def test_variants_may_be_one_network_with_several_recipes():
+    """Chapter 00: the same start and the same batches, and one value of the recipe apart."""
+    from segcourse.training import Callback
+
+    whole = experiments.get("00")
+    few = dataclasses.replace(whole, lengths={"train": 4, "valid": 2, "test": 2}, data_options={"size": (48, 64)})
+    seen = []
+
+    class Note(Callback):
+        def on_end(self, run):
+            seen.append((run.recipe.class_weights, run.recipe.top_k, run.history.losses[0]))
+
+    for variant in few.variants:
+        few.run(variant, 0, callbacks=[Note()], steps=1)
+    starts = [few.build(variant, 0).state_dict() for variant in few.variants]
+    assert all(torch.equal(start[name], starts[0][name]) for start in starts for name in starts[0])
+    assert [entry[:2] for entry in seen] == [(None, 0.0), ("median_frequency", 0.0), (None, 0.25)]
+    assert whole.fingerprint() != dataclasses.replace(whole, changes={**whole.changes, "top_k": {"top_k": 0.5}}).fingerprint()
 
 
 def test_the_fingerprint_covers_what_decides_the_numbers():

@@ -253,7 +253,8 @@ class TestDevice:
         assert results[0] == pytest.approx(results[1], rel=1e-3)
 
 
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"batch_size": 0}, {"optimizer": "adam"}, {"loss_reduction": "none"}, {"precision": "int8"}])
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"batch_size": 0}, {"optimizer": "adam"}, {"loss_reduction": "none"}, {"precision": "int8"}, {"top_k": 1.5},
+                                   {"top_k": 0.25, "class_weights": "median_frequency"}, {"top_k": 0.25, "loss_reduction": "sum"}])
 def test_recipes_refuse_values_by_name(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Recipe(**wrong)

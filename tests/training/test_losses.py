@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from segcourse.training import cross_entropy, median_frequency_weights
+from segcourse.training import cross_entropy, median_frequency_weights, top_k_cross_entropy
 
 GENERATOR = torch.Generator().manual_seed(3)
 LOGITS = torch.randn(2, 5, 6, 7, generator=GENERATOR, dtype=torch.float64)
@@ -51,3 +51,11 @@ def test_median_frequency_leaves_void_out_and_gives_absent_classes_one():
     assert median_frequency_weights(labels, 3, void=11).tolist() == pytest.approx([0.5 / (2 / 3), 0.5 / (1 / 3), 1.0])
     with pytest.raises(ValueError, match="void"):
         median_frequency_weights(torch.full((1, 2, 2), 11), 3, void=11)
+
+
+def test_the_hardest_pixels_equal_the_readable_version():
+    from segcourse import ops
+
+    expected = ops.top_k_mean(ops.pixel_cross_entropy(LOGITS, LABELS, void=5), LABELS != 5, 0.3)
+    assert top_k_cross_entropy(LOGITS, LABELS, void=5, share=0.3) == pytest.approx(float(expected), rel=1e-6)
+    assert top_k_cross_entropy(LOGITS[:1], LABELS[:1], void=5, share=1.0) == pytest.approx(float(cross_entropy(LOGITS[:1], LABELS[:1], void=5)), rel=1e-6)

@@ -1,11 +1,11 @@
-"""Scores against hand counts, the formulas of the FCN paper, scikit-learn, and a slow reference for the boundary bands."""
+"""Scores against hand counts and the formulas of the FCN paper."""
 
 import math
 
-import numpy as np
 import pytest
 import torch
 
+from segcourse import ops
 from segcourse.training import Scores
 from segcourse.training import scores as S
 
@@ -34,21 +34,6 @@ def test_four_figures_of_the_paper_by_hand():
     assert result.frequency_weighted_iou == pytest.approx((6 * 5 / 8 + 5 * 3 / 7 + 3 * 2 / 3) / 14)
 
 
-def test_confusion_matrix_equals_scikit_learn():
-    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn checks the counts")
-    generator = torch.Generator().manual_seed(0)
-    truth, prediction = (torch.randint(0, 11, (2, 40, 30), generator=generator) for _ in range(2))
-    expected = metrics.confusion_matrix(truth.flatten(), prediction.flatten(), labels=range(11))
-    assert np.array_equal(S.confusion_matrix(truth, prediction, 11).numpy(), expected)
-
-
-def test_void_leaves_both_sides():
-    truth, prediction = labels_of(HAND)
-    more_truth = torch.cat([truth, torch.full((1, 1, 9), 11)], dim=2)
-    more_prediction = torch.cat([prediction, torch.arange(9).view(1, 1, 9) % 3], dim=2)
-    assert torch.equal(S.confusion_matrix(more_truth, more_prediction, 3, void=11), HAND)
-
-
 def test_a_class_that_occurs_nowhere_is_nan_and_leaves_the_mean():
     wide = torch.zeros(4, 4, dtype=torch.long)
     wide[:3, :3] = HAND
@@ -67,55 +52,16 @@ def test_one_matrix_over_the_split_is_not_the_mean_over_images():
     assert whole.iou[1] == pytest.approx(8 / 9)       # the mean over the two images would be (0 + 1) / 2
 
 
-@pytest.mark.parametrize("values", [[12], [-1]])
-def test_a_number_that_is_no_class_is_refused_with_its_value(values):
-    wrong = torch.zeros(1, 2, 2, dtype=torch.long)
-    wrong[0, 0, 0] = values[0]
-    with pytest.raises(ValueError, match=str(values[0])):
-        S.confusion_matrix(wrong, torch.zeros_like(wrong), 11, void=11)
-
-
-def test_shapes_that_differ_are_refused():
-    with pytest.raises(ValueError, match=r"\(1, 4, 4\)"):
-        S.confusion_matrix(torch.zeros(1, 4, 4), torch.zeros(1, 4, 5), 2)
-
-
-def slow_band(mask, reach):
-    """Pixels of the mask with a pixel outside the mask or the image no further than `reach` away, counted one by one."""
-    height, width = mask.shape
-    band = np.zeros_like(mask)
-    for y in range(height):
-        for x in range(width):
-            near = [(y + dy, x + dx) for dy in range(-reach, reach + 1) for dx in range(-reach, reach + 1)]
-            band[y, x] = mask[y, x] and any(not (0 <= v < height and 0 <= u < width) or not mask[v, u] for v, u in near)
-    return band
-
-
-@pytest.mark.parametrize("reach", [1, 2, 3, 5, 7])
-def test_band_equals_a_slow_reference_and_erosion(reach):
-    morphology = pytest.importorskip("scipy.ndimage")
-    masks = np.random.default_rng(reach).random((3, 17, 23)) < 0.93
-    bands = S.boundary_band(torch.from_numpy(masks), reach).numpy()
-    for mask, band in zip(masks, bands, strict=True):
-        assert np.array_equal(band, slow_band(mask, reach))
-        eroded = morphology.binary_erosion(mask, np.ones((2 * reach + 1, 2 * reach + 1)), border_value=0)
-        assert np.array_equal(band, mask & ~eroded)
-
-
 def test_boundary_iou_of_a_shifted_square_by_hand():
     """A 6x6 square in a 20x20 picture and the same one pixel to the right, bands one pixel deep: each band has 36 - 16 = 20 pixels. They
     share 10 of the two horizontal sides (5 columns, twice) and nothing of the vertical ones: 10 / 30."""
     truth, prediction = torch.zeros(1, 20, 20, dtype=torch.long), torch.zeros(1, 20, 20, dtype=torch.long)
     truth[0, 7:13, 7:13] = 1
     prediction[0, 7:13, 8:14] = 1
-    assert S.boundary_reach(20, 20) == 1
+    assert ops.boundary_reach(20, 20) == 1
     result = score(truth, prediction, 2)
     assert (int(result.boundary_intersection[1]), int(result.boundary_union[1])) == (10, 30)
     assert result.boundary_iou_per_class[1] == pytest.approx(10 / 30)
-
-
-def test_reach_is_two_per_cent_of_the_diagonal():
-    assert S.boundary_reach(360, 480) == 12 and S.boundary_reach(96, 128) == 3 and S.boundary_reach(4, 4) == 1
 
 
 def test_void_has_no_part_in_the_bands():

@@ -2,6 +2,7 @@
 # chapter: "90"
 # name: stamps
 # minutes: {reading: 5, running: 0.1}
+# needs: []
 # ---
 
 # %% [markdown] lang="en"

@@ -1,0 +1,244 @@
+"""Do the tests bite? Every patch in tests/planted plants one bug, as someone who believes something plausible would write it, and a test must fail.
+
+A patch is a unified diff below a head of two lines:
+
+    # Believed: where stamps overlap, their values are averaged.
+    # Tests: tests/ops/test_transposed_conv.py
+
+It is applied to a copy of the course, never to the working tree, and the tests it names (files, or file::test) are run there. What counts is a
+test that fails: a file that cannot be collected, a fixture that breaks or code that does not compile proves nothing. A patch that no test
+notices is a finding: write the missing test. The same tests pass without the patch, as the rest of the run shows.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PATCHES = sorted((ROOT / "tests" / "planted").glob("*.patch"))
+AT_ONCE = 2
+LONGEST = 600       # seconds the tests of one patch may take, on a busy machine
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What became of one planted bug: `caught_by` names the first test that failed, or is "" and `why` says what happened instead."""
+
+    caught_by: str
+    why: str
+    seconds: float = 0.0
+
+
+def head(text: str) -> tuple[str, list[str]]:
+    """What the author of a patch believed, and the tests that should notice. Raises ValueError where the patch does not say."""
+    found = {name: re.findall(rf"^# {name}: (\S.*)$", text, re.MULTILINE) for name in ("Believed", "Tests")}
+    if len(found["Believed"]) != 1 or not found["Tests"]:
+        raise ValueError("begin the patch with a line '# Believed: ...', what its author took for true, and a line '# Tests: tests/...', which should notice")
+    return found["Believed"][0], " ".join(found["Tests"]).split()
+
+
+def copy_course(root: Path, place: Path) -> None:
+    """Copy what git keeps of `root`, and what it would keep, to `place`."""
+    listed = subprocess.run(["git", "ls-files", "-coz", "--exclude-standard"], cwd=root, capture_output=True, check=True).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        if (root / name).is_file():         # not one that was deleted and not committed yet
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / name, place / name)
+
+
+def apply(patch: Path, place: Path) -> str:
+    """Apply a patch to the copy at `place`: "" where it is done, else why not."""
+    environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(place.parent)}      # a repository around it would skip the files without a word
+    # A Windows checkout may have ended the lines of either side otherwise.
+    done = subprocess.run(["git", "apply", "--ignore-whitespace", "-"], cwd=place, env=environment, input=patch.read_bytes(), capture_output=True)
+    if done.returncode:
+        return f"patch {patch.name} no longer applies: write it anew\n{done.stderr.decode(errors='replace')}"
+    for name in re.findall(r"^\+\+\+ b/(.+\.py)$", patch.read_text(encoding="utf-8"), re.MULTILINE):
+        try:
+            compile((place / name).read_text(encoding="utf-8"), name, "exec")
+        except SyntaxError as error:
+            return f"patch {patch.name} leaves {name} that does not compile ({error}): a bug must run to be caught"
+    return ""
+
+
+def run_tests(tests: list[str], place: Path) -> tuple[str, str]:
+    """Run tests in the copy at `place` up to the first that fails: (its name and what it said, ""), or ("", what happened instead)."""
+    report = place / "report.xml"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "SEGCOURSE_"))}
+    # An editable installation stands behind PYTHONPATH: the copy is what is imported.
+    environment |= {"PYTHONPATH": str(place), "PYTHONIOENCODING": "utf-8", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    # Two seconds less for each bug: no test that is named needs a plugin.
+    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **({"SEGCOURSE_CHROMIUM": os.environ["SEGCOURSE_CHROMIUM"]} if "SEGCOURSE_CHROMIUM" in os.environ else {})}
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", f"--junit-xml={report}", *tests]
+    try:
+        done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        return "", f"its tests took more than {LONGEST} s: name fewer of them"
+    cases = list(ElementTree.parse(report).iter("testcase")) if report.exists() else []
+    for case in cases:
+        failure = case.find("failure")
+        if failure is not None:
+            said = (failure.get("message") or "").splitlines()
+            return f"{case.get('classname')}::{case.get('name')}: {said[0][:160] if said else ''}", ""
+    if any(case.find("error") is not None for case in cases) or done.returncode not in (0, 5):
+        return "", f"its tests broke before one of them could fail:\n{done.stdout[-2000:]}{done.stderr[-1000:]}"
+    passed = sum(case.find("skipped") is None for case in cases)
+    if not passed:
+        return "", f"no test ran (of {len(cases)}, {len(cases) - passed} were skipped)"
+    return "", f"it survives: {passed} tests pass all the same. Write the test that is missing"
+
+
+def plant(patch: Path, root: Path, place: Path) -> Planted:
+    """Plant one bug in a copy of `root` made at `place`, and see which test notices."""
+    started = time.monotonic()
+    try:
+        _, tests = head(patch.read_text(encoding="utf-8"))
+        copy_course(root, place)
+        why = apply(patch, place)
+        caught, why = ("", why) if why else run_tests(tests, place)
+    except ValueError as error:
+        caught, why = "", f"patch {patch.name}: {error}"
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    return Planted(caught, why, time.monotonic() - started)
+
+
+# --- the planted bugs -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def planted(request, tmp_path_factory):
+    """planted(name): what became of the bug in that patch. Those chosen for this run are tried two at a time."""
+    chosen = [item.callspec.params["patch"] for item in request.session.items if "patch" in getattr(getattr(item, "callspec", None), "params", {})]
+    place = tmp_path_factory.mktemp("planted")
+    pool = ThreadPoolExecutor(AT_ONCE)
+    jobs = {patch: pool.submit(plant, patch, ROOT, place / patch.stem) for patch in chosen}
+    yield lambda patch: jobs[patch].result()
+    pool.shutdown(wait=True, cancel_futures=True)
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+    for patch, job in jobs.items() if terminal else ():
+        if job.done() and not job.cancelled():
+            result = job.result()
+            terminal.write_line(f"\n{patch.stem} ({result.seconds:.0f} s): {'caught by ' + result.caught_by if result.caught_by else 'NOT CAUGHT'}", bold=not result.caught_by)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("git") is None or not (ROOT / ".git").exists(), reason="bugs are planted in a copy of a git checkout, and this is none")
+@pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.stem)
+def test_planted_bug_is_caught(patch, planted):
+    result = planted(patch)
+    assert result.caught_by, result.why
+
+
+def test_there_are_enough_of_them_and_each_says_what_it_believes():
+    assert len(PATCHES) >= 14
+    for patch in PATCHES:
+        _, tests = head(patch.read_text(encoding="utf-8"))
+        for test in tests:
+            assert (ROOT / test.partition("::")[0]).exists(), f"{patch.name} names {test}, which is not there: correct its head"
+
+
+# --- what plants them -----------------------------------------------------------------------------------------------------
+
+needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+CODE = "def total(values):\n    # all of them\n    return sum(values)\n"
+TESTS = "import thing\n\n\ndef test_total():\n    assert thing.total([1, 2]) == 3\n\n\ndef test_type():\n    assert isinstance(thing.total([1]), int)\n"
+PATCH = """# Believed: {believed}
+# Tests: tests/test_thing.py
+--- a/thing.py
++++ b/thing.py
+@@ -1,3 +1,3 @@
+ def total(values):
+-    # all of them
+-    return sum(values)
++    # {comment}
++    return {returned}
+"""
+
+
+@pytest.fixture
+def tried(tmp_path):
+    """tried(patch text) -> what became of it, planted in a course of one function and two tests."""
+    root = tmp_path / "course"
+    (root / "tests").mkdir(parents=True)
+    (root / "thing.py").write_text(CODE, encoding="utf-8")
+    (root / "tests" / "test_thing.py").write_text(TESTS, encoding="utf-8")
+    (root / ".gitignore").write_text("ignored.py\n", encoding="utf-8")
+    (root / "ignored.py").write_text("", encoding="utf-8")
+    subprocess.run(["git", "init", "-q", "."], cwd=root, check=True)
+
+    def plant_text(text):
+        patch = tmp_path / "bug.patch"
+        patch.write_text(text, encoding="utf-8", newline="\n")
+        result = plant(patch, root, tmp_path / "copy")
+        assert (root / "thing.py").read_text(encoding="utf-8") == CODE and not (tmp_path / "copy").exists()
+        return result
+
+    plant_text.root = root
+    return plant_text
+
+
+@needs_git
+@pytest.mark.slow
+def test_a_bug_that_a_test_notices_is_caught(tried):
+    result = tried(PATCH.format(believed="a total is a mean", comment="all of them", returned="sum(values) / len(values)"))
+    assert "test_thing::test_total" in result.caught_by and "1.5 == 3" in result.caught_by
+
+
+@needs_git
+@pytest.mark.slow
+def test_a_patch_that_changes_nothing_survives(tried):
+    result = tried(PATCH.format(believed="a comment matters", comment="every one of them", returned="sum(values)"))
+    assert not result.caught_by and "it survives: 2 tests pass" in result.why
+
+
+@needs_git
+def test_a_patch_that_no_longer_applies_says_so(tried):
+    text = PATCH.format(believed="a total is a mean", comment="all of them", returned="0").replace("-    return sum(values)", "-    return max(values)")
+    assert not tried(text).caught_by and "patch bug.patch no longer applies: write it anew" in tried(text).why
+
+
+@needs_git
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "returned, said", [("sum(values", "does not compile"), ("sum(values)\n+import missing_module", "broke before one of them could fail")], ids=["syntax", "import"]
+)
+def test_code_that_does_not_run_is_not_caught_but_broken(tried, returned, said):
+    text = PATCH.format(believed="this runs", comment="all of them", returned=returned)
+    result = tried(text.replace("+1,3 @@", "+1,4 @@") if "import" in returned else text)
+    assert not result.caught_by and said in result.why
+
+
+@needs_git
+@pytest.mark.slow
+def test_tests_that_all_skip_catch_nothing(tried):
+    tests = tried.root / "tests" / "test_thing.py"
+    tests.write_text("import pytest\n\n\n@pytest.mark.skip(reason='no GPU')\ndef test_total():\n    assert False\n", encoding="utf-8")
+    result = tried(PATCH.format(believed="a total is a mean", comment="all of them", returned="0"))
+    assert not result.caught_by and "no test ran" in result.why
+
+
+@needs_git
+def test_a_patch_without_a_head_is_refused(tried):
+    text = PATCH.format(believed="a total is a mean", comment="all of them", returned="0").partition("\n")[2]
+    assert "begin the patch with a line '# Believed:" in tried(text).why
+
+
+@needs_git
+@pytest.mark.slow
+def test_the_copy_is_what_is_imported_and_holds_what_git_keeps(tried, tmp_path):
+    copy_course(tried.root, tmp_path / "other")
+    assert sorted(path.relative_to(tmp_path / "other").as_posix() for path in (tmp_path / "other").rglob("*") if path.is_file()) == [
+        ".gitignore", "tests/test_thing.py", "thing.py"]
+    (tmp_path / "other" / "segcourse.py").write_text("HERE = True\n", encoding="utf-8")
+    (tmp_path / "other" / "tests" / "test_thing.py").write_text("import segcourse\n\n\ndef test_here():\n    assert not segcourse.HERE\n", encoding="utf-8")
+    assert "test_here" in run_tests(["tests/test_thing.py"], tmp_path / "other")[0]
