@@ -996,6 +996,7 @@ class Lab {
     if (line !== this.lastLine) {
       this.lastLine = line;
       this.lineNode.textContent = line;
+      if (stage && !stage.canvas.hasAttribute("aria-label")) stage.canvas.setAttribute("aria-label", line); // a picture has a name from the first
       clearTimeout(this.announcing);
       this.announcing = setTimeout(() => this.announce(line), ANNOUNCE_AFTER);
     }
