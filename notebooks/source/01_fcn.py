@@ -10,7 +10,7 @@
 #
 # **Can a network that names a whole picture be made to name every pixel in it, without cutting the picture into crops?**
 #
-# You need: Python, and one small network trained before.
+# You need: [chapter 00](00_pixels.ipynb), for pixels, labels and scores.
 #
 # J. Long, E. Shelhamer, T. Darrell, *Fully Convolutional Networks for Semantic Segmentation*, CVPR 2015.
 
@@ -19,7 +19,7 @@
 #
 # **사진 한 장에 이름 하나를 붙이던 네트워크가, 사진을 조각조각 자르지 않고도 픽셀마다 이름을 붙일 수 있을까요?**
 #
-# 파이썬을 알고, 작은 네트워크를 한 번이라도 학습시켜 봤다면 충분해요.
+# 픽셀과 레이블, 평가 지표를 다루는 [00장](00_pixels.ipynb)을 먼저 읽어 주세요.
 #
 # J. Long, E. Shelhamer, T. Darrell, *Fully Convolutional Networks for Semantic Segmentation*, CVPR 2015.
 
