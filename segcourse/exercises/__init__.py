@@ -27,7 +27,8 @@ def all(chapter: str | None = None) -> list:
     chapter.
     """
     if chapter is not None and chapter not in CHAPTERS:
-        near = _nearest(str(chapter), list(CHAPTERS))
+        number = int(chapter) if str(chapter).isdigit() else -1
+        near = CHAPTERS[number] if 0 <= number < len(CHAPTERS) else _nearest(str(chapter), list(CHAPTERS))
         raise KeyError(say(en=f"no chapter of exercises is called {chapter!r}; did you mean {near!r}?",
                            ko=f"{chapter!r}라는 장은 없어요. 혹시 {near!r}인가요? 이름을 확인해 주세요."))
     return [exercise for name in CHAPTERS if chapter in (None, name) for exercise in _exercises(name)]
