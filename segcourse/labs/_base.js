@@ -1314,8 +1314,7 @@ class Lab {
 
     const outside = () => {
       const text = this.model.get("value") || "";
-      // What the reader has done since is about to be saved, and wins over an answer to something older.
-      if (this.unsaved || text === writeState(this.state, this.fields)) return;
+      if (text === writeState(this.state, this.fields)) return;
       this.state = readState(text, this.fields);
       this.fresh = true;
       for (const f of this.changed) f(this.state);
