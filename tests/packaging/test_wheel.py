@@ -162,7 +162,8 @@ def opened(reader):
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace",
                                start_new_session=True)
     try:
-        address, _, token = _listening(process).partition("/lab?token=")
+        said = _listening(process)              # http://127.0.0.1:PORT/lab/tree/en/start.md?token=...
+        address, token = said.partition("/lab")[0], said.partition("token=")[2]
         served = json.loads(_asked(f"{address}/api/contents/{LANGUAGE[reader.version]}/{CHAPTERS[0]}.ipynb?token={token}"))
         _asked(f"{address}/api/shutdown?token={token}", method="POST", data=b"")
         process.wait(timeout=30)
