@@ -350,7 +350,7 @@ def _alone(folder: Path, notice: Callable[[str], None] | None) -> Iterator[Path]
                 notice(say(en=f"another run fetches into {folder} ({_holder(staging)}): waiting until it ends; Ctrl-C leaves it alone",
                            ko=f"다른 실행이 {folder} 폴더에 받고 있어요({_holder(staging)}). 끝날 때까지 기다릴게요. Ctrl-C를 눌러도 그 실행은 계속돼요"))
             said = True
-        except NotImplementedError:
+        except NotImplementedError:      # filelock's word for a system without file locks: go on without one, each run with parts of its own
             break
         except OSError as error:
             if error.errno not in _NO_LOCKS:

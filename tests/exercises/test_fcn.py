@@ -11,7 +11,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from segcourse import exercises, language, models, ops, training
-from segcourse.authoring import korean
 
 CHECKED = [exercise.name for exercise in exercises.all("fcn") if not exercise.open]
 
@@ -246,25 +245,6 @@ def test_the_two_truths_agree(name):
     for inputs in checker.draw(torch.Generator().manual_seed(7)):
         one, other = (torch.as_tensor(truth(*inputs)).double() for truth in checker.truths)
         assert one.shape == other.shape and (one - other).abs().max() <= checker.tolerance / 2
-
-
-def texts(exercise):
-    yield from (exercise._title, exercise._task, *exercise._hints)
-    if exercise._checker:
-        yield exercise._checker.against
-        yield from (mistake.hint for mistake in exercise._checker.mistakes.values())
-    if exercise._discussion:
-        yield exercise._discussion
-
-
-@pytest.mark.parametrize("name", [exercise.name for exercise in exercises.all("fcn")])
-def test_both_languages_say_the_same(name):
-    """No translated Korean that a machine can hear, and the same code, formulas and numbers on both sides."""
-    for text in texts(exercises.get(name)):
-        assert not korean.faults(text.ko), text.ko
-        for pattern in (r"`[^`]+`", r"\$[^$]+\$"):
-            assert set(re.findall(pattern, text.en)) == set(re.findall(pattern, text.ko)), text.ko
-        assert len(re.findall(r"^\* ", text.en, re.M)) == len(re.findall(r"^\* ", text.ko, re.M))
 
 
 CROPS = {"fcn32s": {"upscore32": 19}, "fcn16s": {"score_pool4": 5, "upscore16": 27},

@@ -7,7 +7,6 @@ import torch
 from torch.nn import functional as F
 
 from segcourse import exercises, language, ops, training
-from segcourse.authoring import korean
 
 CHECKED = [exercise.name for exercise in exercises.all("pixels") if not exercise.open]
 
@@ -148,25 +147,6 @@ def test_answers_are_judged(name, answer):
     assert (verdict.status, verdict.mistake) == (status, kind), repr(verdict)
     if kind:
         assert exercise.next_hint() == exercise.mistakes[kind]
-
-
-def texts(exercise):
-    yield from (exercise._title, exercise._task, *exercise._hints)
-    if exercise._checker:
-        yield exercise._checker.against
-        yield from (mistake.hint for mistake in exercise._checker.mistakes.values())
-    if exercise._discussion:
-        yield exercise._discussion
-
-
-@pytest.mark.parametrize("name", [exercise.name for exercise in exercises.all("pixels")])
-def test_both_languages_say_the_same(name):
-    """No translated Korean that a machine can hear, and the same code, formulas and numbers on both sides."""
-    for text in texts(exercises.get(name)):
-        assert not korean.faults(text.ko), text.ko
-        for pattern in (r"`[^`]+`", r"\$[^$]+\$"):
-            assert set(re.findall(pattern, text.en)) == set(re.findall(pattern, text.ko)), text.ko
-        assert len(re.findall(r"^\* ", text.en, re.M)) == len(re.findall(r"^\* ", text.ko, re.M))
 
 
 def test_no_new_centre_lies_between_two_old_pixels():
