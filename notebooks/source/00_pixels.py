@@ -426,7 +426,7 @@ figures.lines({"IoU": (sides, region), T(en="boundary IoU", ko="경계 IoU"): (s
 #
 # ## Lab: move a prediction, watch the scores
 #
-# Below lies a prediction over a truth, and every score beside it. Paint into it, push it aside, let it shrink.
+# Below stand a truth and a prediction, and under them every score. Paint into the prediction, push it aside, let it shrink.
 
 # %% [markdown] lang="ko"
 # IoU는 작은 것에는 엄하고, 큰 것의 윤곽에는 눈을 감아요. 경계 IoU는 8픽셀부터 크기와 상관없이 60%예요. 띠의 두께가 4픽셀씩이고(논문처럼 그림 대각선의 2%), 두 띠가 덮는
