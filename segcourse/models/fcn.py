@@ -42,6 +42,7 @@ class _FCN(nn.Module):
     """What all four share: the input check, the crops, the transfer of weights."""
 
     coarser: str | None = None      # the network whose training this one continues
+    head = ("score_",)              # beginnings of the names of what gives scores: a recipe may let it learn faster
 
     def crop_offsets(self) -> dict[str, int]:
         """Map -> first row and column that is kept, as derived from the layers; the paper's 19, 5 and 27, 5, 9 and 31."""

@@ -6,14 +6,15 @@ Loaded when first used, so that reading a recipe does not wait for torch.
 import importlib
 
 _FROM = {
-    "fit": "loop", "History": "loop", "TrainingError": "loop",
+    "fit": "loop", "History": "run", "Run": "run", "TrainingError": "run",
     "evaluate": "inference", "predict": "inference",
-    "Recipe": "recipes", "Callback": "callbacks", "Progress": "callbacks", "KeepCheckpoint": "callbacks",
+    "Recipe": "recipes", "Callback": "callbacks", "Progress": "callbacks", "Keep": "callbacks", "Log": "callbacks", "TensorBoard": "callbacks",
     "Scores": "scores",
     "save_checkpoint": "checkpoints", "load_checkpoint": "checkpoints",
     "cross_entropy": "losses", "median_frequency_weights": "losses", "top_k_cross_entropy": "losses",
 }
-_MODULES = ("augment", "callbacks", "checkpoints", "device", "experiments", "inference", "loop", "losses", "provenance", "recipes", "schedules", "scores")
+_MODULES = ("augment", "batch_norm", "callbacks", "checkpoints", "device", "experiments", "feeds", "inference", "loop", "losses", "optimisers", "order", "provenance",
+            "recipes", "run", "schedules", "scores", "state", "trouble", "workers")
 __all__ = [*_FROM, *_MODULES]
 
 

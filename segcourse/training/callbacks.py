@@ -1,5 +1,6 @@
 """What `fit` reports to while it runs. `Callback` does nothing: override what you need."""
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -8,7 +9,7 @@ from segcourse.language import say
 
 
 class Callback:
-    """Told about a run: `run.model`, `run.recipe`, `run.history`, `run.device`, `run.step`."""
+    """Told about a run: `run.model`, `run.recipe`, `run.history`, `run.device`, `run.step` (see `run.Run`). Of several processes only the first tells."""
 
     def on_start(self, run) -> None:
         """Before the first step."""
@@ -71,22 +72,132 @@ class Progress(Callback):
             self.bar = None
 
 
-class KeepCheckpoint(Callback):
-    """Writes the model to `path` after every look at the validation split, and at least every `seconds`; never half a file."""
+class Keep(Callback):
+    """Writes `checkpoint` (the scored network) after every look at the validation split, and `state` (what a run goes on from) at least every
+    `seconds` and after every look; never half a file. A disk that is full, or refuses otherwise, is told once and the run goes on: what was
+    written before stays. At the end the state, which nobody needs any more, makes way for the finished checkpoint.
 
-    def __init__(self, path: Path, meta: dict, *, seconds: float = 120.0):
-        self.path, self.meta, self.seconds = Path(path), meta, seconds
+    meta: what the header of both says; see `checkpoints.save_checkpoint`.
+    """
+
+    def __init__(self, checkpoint: Path, meta: dict, *, state: Path | None = None, seconds: float = 120.0, stream=None):
+        self.checkpoint, self.meta, self.state, self.seconds = Path(checkpoint), meta, None if state is None else Path(state), seconds
+        self.stream, self.refused = stream or sys.stderr, ""
         self.written_at, self.step = time.monotonic(), None
 
-    def _write(self, run, step: int, scores=None) -> None:
+    def _try(self, write) -> bool:
+        try:
+            write()
+        except OSError as error:
+            if not self.refused:
+                self.refused = error.strerror or str(error)
+                print(say(en=f"{self.checkpoint.parent} cannot be written to ({self.refused}): training goes on, and what was written before stays. Free some room there",
+                          ko=f"{self.checkpoint.parent} 폴더에 쓸 수 없어요({self.refused}). 학습은 계속하고 먼저 저장한 것은 그대로 있어요. 공간을 비워 주세요."),
+                      file=self.stream, flush=True)
+            return False
+        self.refused = ""
+        return True
+
+    def write_checkpoint(self, run, scores=None, **more) -> None:
+        """Write the scored network; raises OSError where that fails."""
         from segcourse.training.checkpoints import save_checkpoint
 
-        save_checkpoint(self.path, run.model, self.meta | {"step": step, "scores": None if scores is None else scores.as_dict()})
-        self.written_at, self.step = time.monotonic(), step
+        save_checkpoint(self.checkpoint, run.scored, self.meta | {"step": run.step, "scores": None if scores is None else scores.as_dict()} | more)
+
+    def _write(self, run, scores=None) -> None:
+        from segcourse.training import state
+
+        if self.state is None:
+            done = self._try(lambda: self.write_checkpoint(run, scores))
+        else:
+            done = self._try(lambda: state.save(self.state, run, self.meta))
+            if scores is not None:
+                self._try(lambda: self.write_checkpoint(run, scores))
+        self.written_at, self.step = time.monotonic(), run.step if done else self.step
 
     def on_step(self, run, step: int, loss: float) -> None:
-        if time.monotonic() - self.written_at >= self.seconds:
-            self._write(run, step)
+        if step == run.step and time.monotonic() - self.written_at >= self.seconds:     # of several losses read at once only the last has its weights here
+            self._write(run)
 
     def on_evaluate(self, run, step: int, scores) -> None:
-        self._write(run, step, scores)
+        if step < run.recipe.steps:
+            self._write(run, scores)
+
+    def on_end(self, run) -> None:
+        self.write_checkpoint(run, run.history.scores[-1][1] if run.history.scores else None, finished=True)
+        self.step = run.step
+        if self.state is not None:
+            self.state.unlink(missing_ok=True)
+
+
+class Log(Callback):
+    """A line of JSON for everything that happens: the run's description, every step (loss, learning rate, seconds), every look at a split.
+
+    A run that goes on from a state first takes away the lines of the steps that it will do again.
+    """
+
+    def __init__(self, path: Path, about: dict):
+        self.path, self.about = Path(path), about
+
+    def write(self, **values) -> None:
+        """Append a line."""
+        with self.path.open("a", encoding="utf-8", newline="\n") as file:
+            file.write(json.dumps(values, ensure_ascii=False) + "\n")
+
+    def _rewind(self, step: int) -> None:
+        from segcourse.training.checkpoints import write_atomically
+
+        kept = []
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                if json.loads(line).get("step", 0) <= step:
+                    kept.append(line + "\n")
+            except ValueError:                  # the line at which the run was killed
+                continue
+        write_atomically(self.path, lambda part: part.write_text("".join(kept), encoding="utf-8", newline="\n"))
+
+    def on_start(self, run) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if run.step and self.path.is_file():
+            self._rewind(run.step)
+            self.write(event="resumed", step=run.step)
+        else:
+            self.path.unlink(missing_ok=True)
+            self.write(event="started", step=run.step, **self.about)
+
+    def on_step(self, run, step: int, loss: float) -> None:
+        self.write(step=step, loss=loss, lr=run.optimizer.param_groups[0]["lr"], seconds=round(run.history.seconds, 3))
+
+    def looked(self, split: str, step: int, images: int, scores) -> None:
+        """Write down that a split was scored."""
+        self.write(event="scored", step=step, split=split, images=images, miou=scores.miou, pixel_accuracy=scores.pixel_accuracy)
+
+    def on_evaluate(self, run, step: int, scores) -> None:
+        self.looked("valid", step, self.about.get("valid_images"), scores)
+
+    def on_end(self, run) -> None:
+        history = run.history
+        self.write(event="trained", step=run.step, seconds=history.seconds, waited=history.waited, images_per_second=history.images_per_second,
+                   peak_memory_bytes=history.peak_memory, device=history.device, precision=history.precision, processes=history.processes)
+
+
+class TensorBoard(Callback):
+    """Loss, learning rate and validation scores for TensorBoard, through Fabric's logger. Raises ModuleNotFoundError naming the package to install."""
+
+    def __init__(self, folder: Path):
+        try:
+            from lightning_fabric.loggers import TensorBoardLogger
+
+            self.logger = TensorBoardLogger(root_dir=Path(folder), name="tensorboard", version="")
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(say(en="--tensorboard needs the package tensorboard: pip install tensorboard",
+                                          ko="--tensorboard를 쓰려면 tensorboard 패키지가 있어야 해요. pip install tensorboard로 설치해 주세요.")) from error
+
+    def on_step(self, run, step: int, loss: float) -> None:
+        self.logger.log_metrics({"loss": loss, "lr": run.optimizer.param_groups[0]["lr"]}, step=step)
+
+    def on_evaluate(self, run, step: int, scores) -> None:
+        self.logger.log_metrics({"valid/miou": scores.miou, "valid/pixel_accuracy": scores.pixel_accuracy}, step=step)
+
+    def on_end(self, run) -> None:
+        self.logger.finalize("success")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from segcourse import models
-from segcourse.language import say
+from segcourse.language import josa, say
 
 FORMAT = "segcourse-checkpoint-1"
 
@@ -44,41 +45,73 @@ def save_checkpoint(path: str | Path, model: nn.Module, meta: Mapping) -> Path:
     meta: JSON values. "model" (a name of `models.names()`) and "options" (what `models.create` was given, num_classes among them) are
     needed to read it back; classes, palette, recipe, data, scores and commit are what the command line adds. Raises ValueError without them.
     """
-    from safetensors.torch import save_file
-
     missing = [key for key in ("model", "options") if key not in meta]
     if missing or "num_classes" not in meta["options"]:
         what = ", ".join(missing) or "options.num_classes"
         raise ValueError(say(en=f"meta lacks {what}: a checkpoint must say how to build its model again",
                              ko=f"meta에 {what} 항목이 없어요. 모델을 다시 만드는 데 필요하니 넣어 주세요."))
-    tensors = {name: value.detach().to("cpu").contiguous().clone() for name, value in model.state_dict().items()}
-    header = {"segcourse": json.dumps({"format": FORMAT, **meta}, ensure_ascii=False)}
-    return write_atomically(path, lambda part: save_file(tensors, part, metadata=header))
+    return write_tensors(path, model.state_dict(), {"format": FORMAT, **meta})
+
+
+def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], header: Mapping) -> Path:
+    """Write tensors as safetensors with `header` (JSON values) in front, atomically; returns the path. Raises OSError where the disk is full."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    alone = {name: value.detach().to("cpu").contiguous().clone() for name, value in tensors.items()}
+    metadata = {"segcourse": json.dumps(header, ensure_ascii=False)}
+
+    def write(part: Path) -> None:
+        try:
+            save_file(alone, part, metadata=metadata)
+        except SafetensorError as error:            # it keeps the system's number in its text alone
+            found = re.search(r"os error (\d+)", str(error))
+            if found is None:
+                raise
+            raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from error
+    return write_atomically(path, write)
 
 
 def _refuse(path, en: str, ko: str, cause=None):
     raise ValueError(say(en=f"{path} cannot be used as a checkpoint: {en}", ko=f"{path} 파일은 체크포인트로 쓸 수 없어요. {ko}")) from cause
 
 
-def read_meta(path: str | Path) -> dict:
-    """The JSON header of a checkpoint. Raises FileNotFoundError for none, ValueError with the reason for a damaged or foreign file."""
+def read_header(path: str | Path, *, what: str, remedy: str) -> dict:
+    """The JSON in the header of a safetensors file of the course. `what` it should be and the `remedy` complete the errors, as in "... cannot be
+    used as a checkpoint: ...; train again". Raises FileNotFoundError for no file, ValueError with the reason for a damaged or foreign one."""
     from safetensors import SafetensorError, safe_open
 
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(say(en=f"there is no checkpoint {path}: train one with `segcourse train`, or check the name",
-                                    ko=f"{path} 체크포인트가 없어요. `segcourse train`으로 학습하거나 이름을 확인해 주세요."))
+        raise FileNotFoundError(say(en=f"there is no file {path}: check the name", ko=f"{path} 파일이 없어요. 이름을 확인해 주세요."))
+
+    def refuse(en: str, ko: str, cause=None):
+        raise ValueError(say(en=f"{path} cannot be used as {what}: {en}; {remedy}", ko=f"{path} 파일은 {josa(what, '으로/로')} 쓸 수 없어요. {ko} {remedy}.")) from cause
     try:
         with safe_open(str(path), framework="pt") as file:
             header = (file.metadata() or {}).get("segcourse")
     except (SafetensorError, OSError, ValueError) as error:
-        _refuse(path, f"it is damaged or no safetensors file ({error}); use another copy, or train again",
-                f"손상됐거나 safetensors 파일이 아니에요({error}). 다른 사본을 쓰거나 다시 학습해 주세요.", error)
+        refuse(f"it is damaged or no safetensors file ({error})", f"손상됐거나 safetensors 파일이 아니에요({error}).", error)
     if header is None:
-        _refuse(path, "its header does not come from this course; use a file that `segcourse train` wrote",
-                "이 강의에서 만든 파일이 아니에요. `segcourse train`이 만든 파일을 써 주세요.")
+        refuse("its header does not come from this course", "이 강의에서 만든 파일이 아니에요.")
     try:
-        meta = json.loads(header)
+        values = json.loads(header)
+    except ValueError as error:
+        refuse(f"its header cannot be read ({error})", f"머리말을 읽을 수 없어요({error}).", error)
+    if not isinstance(values, dict):
+        refuse("its header holds no names and values", "머리말에 이름과 값이 없어요.")
+    return values
+
+
+def read_meta(path: str | Path) -> dict:
+    """The JSON header of a checkpoint. Raises FileNotFoundError for none, ValueError with the reason for a damaged or foreign file."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(say(en=f"there is no checkpoint {path}: train one with `segcourse train`, or check the name",
+                                    ko=f"{path} 체크포인트가 없어요. `segcourse train`으로 학습하거나 이름을 확인해 주세요."))
+    meta = read_header(path, what=say(en="a checkpoint", ko="체크포인트"), remedy=say(en="use a file that `segcourse train` wrote, or train again",
+                                                                              ko="`segcourse train`이 만든 파일을 쓰거나 다시 학습해 주세요"))
+    try:
         known = meta["format"] == FORMAT and isinstance(meta["model"], str) and isinstance(meta["options"], dict)
         classes, width = meta["options"]["num_classes"], meta["options"].get("width", 1.0)
         sane = type(classes) is int and 0 < classes <= 1000 and type(width) in (int, float) and 0 < width <= 4

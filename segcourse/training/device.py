@@ -42,10 +42,13 @@ def describe(device: torch.device) -> str:
 
 
 def precision_for(device: torch.device, wanted: str = "auto") -> str:
-    """Fabric's word for the precision: 16 bits on a GPU that has them (bfloat16 where it can), float32 elsewhere."""
+    """Fabric's word for the precision: 16 bits on a GPU that has them (bfloat16 where it can), float32 elsewhere.
+
+    For float64 the loop makes model and batches double itself: Fabric's own word would give the logits back as float32.
+    """
     if wanted == "auto":
         wanted = "float32" if device.type != "cuda" else "bfloat16" if torch.cuda.get_device_capability(device)[0] >= 8 else "float16"
-    return {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[wanted]
+    return {"float32": "32-true", "float64": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[wanted]
 
 
 @contextlib.contextmanager
@@ -71,9 +74,17 @@ def _torchmetrics_by_version():
             del sys.modules["torchmetrics"]
 
 
-def fabric(device: torch.device, precision: str = "auto"):
-    """A `lightning.fabric.Fabric` for one device. Taken from the package lightning_fabric, which leaves lightning's trainer unloaded."""
+def fabric(device: torch.device, precision: str = "auto", *, devices: int = 1, nodes: int = 1):
+    """A `lightning.fabric.Fabric`. Taken from the package lightning_fabric, which leaves lightning's trainer unloaded.
+
+    With several devices (GPUs, or processes on a processor) or nodes, `fabric.launch()` starts this program once for each, and must be called
+    before `fit`. Raises ValueError for more GPUs than there are.
+    """
     with _torchmetrics_by_version():
         from lightning_fabric import Fabric
-    devices = [device.index or 0] if device.type == "cuda" else 1
-    return Fabric(accelerator=device.type, devices=devices, precision=precision_for(device, precision))
+    if device.type == "cuda" and devices > torch.cuda.device_count():
+        raise ValueError(say(en=f"{devices} GPUs were asked for, and there are {torch.cuda.device_count()}: use --devices {torch.cuda.device_count()}",
+                             ko=f"GPU를 {devices}개 쓰려고 했는데 {torch.cuda.device_count()}개뿐이에요. --devices {torch.cuda.device_count()}로 해 주세요."))
+    if devices * nodes > 1:
+        return Fabric(accelerator=device.type, devices=devices, num_nodes=nodes, strategy="ddp", precision=precision_for(device, precision))
+    return Fabric(accelerator=device.type, devices=[device.index or 0] if device.type == "cuda" else 1, precision=precision_for(device, precision))

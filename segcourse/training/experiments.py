@@ -214,8 +214,9 @@ def _plain(options: dict) -> dict:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
 
 
-# Modules that talk to the reader or choose a device, and decide no number.
-_WORDS_ONLY = {"segcourse.language", "segcourse.training.callbacks", "segcourse.training.device", "segcourse.datasets.palettes"}
+# Modules that talk to the reader, choose a device, keep a run on the disk or feed it from one, and decide no number of a chapter.
+_WORDS_ONLY = {"segcourse.language", "segcourse.datasets.palettes",
+               *(f"segcourse.training.{name}" for name in ("callbacks", "checkpoints", "device", "run", "state", "trouble", "workers"))}
 _PACKAGES = ("segcourse", "segcourse.ops", "segcourse.models", "segcourse.datasets", "segcourse.training")
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -32,22 +33,27 @@ def _ready(model: nn.Module, device, precision: str):
         model.train(was_training)
 
 
-def evaluate(model: nn.Module, dataset, device: str | torch.device | None = None, batch_size: int = 8, precision: str = "auto") -> Scores:
+def evaluate(model: nn.Module, dataset, device: str | torch.device | None = None, batch_size: int = 8, precision: str = "auto", *,
+             rank: int = 0, world: int = 1, add_up: Callable[[Tensor], Tensor] | None = None) -> Scores:
     """Score `model` on every picture of `dataset`: one confusion matrix over all of them, void left out of both sides.
 
-    Runs where the model lies unless a device is named. Raises ValueError if the network has another number of classes.
+    Runs where the model lies unless a device is named. Of several processes the one with `rank` scores every `world`-th batch, and `add_up`
+    adds their counts. Pictures of different sizes go one at a time. Raises ValueError if the network has another number of classes.
     """
-    parts = []
+    batch_size = batch_size if getattr(dataset, "same_size", True) else 1
+    parts = [Scores.none(dataset.num_classes, tuple(dataset.classes))]
     with _ready(model, device, precision) as place:
-        for start in range(0, len(dataset), batch_size):
+        dtype = next(model.parameters()).dtype
+        for start in range(rank * batch_size, len(dataset), world * batch_size):
             images, labels = dataset.stack(range(start, min(start + batch_size, len(dataset))))
-            logits = model(normalise(images.to(place)))
+            logits = model(normalise(images.to(place)).to(dtype))
             if logits.shape[1] != dataset.num_classes:
                 raise ValueError(say(
                     en=f"the network has {logits.shape[1]} classes and {dataset.name} has {dataset.num_classes}: use a network trained for it",
                     ko=f"네트워크의 클래스는 {logits.shape[1]}개인데 {dataset.name}의 클래스는 {dataset.num_classes}개예요. 맞는 네트워크를 써 주세요."))
             parts.append(Scores.from_labels(logits.argmax(1), labels.to(place), dataset.num_classes, void=dataset.void, classes=tuple(dataset.classes)))
-    return total(parts)
+    scores = total(parts)
+    return scores if add_up is None else scores.mapped(lambda counts: add_up(counts.to(place)).cpu())
 
 
 def _argmax_at(logits: Tensor, height: int, width: int) -> Tensor:

@@ -1,161 +1,132 @@
-"""The training loop: `fit`. Pictures lie on the device as uint8 from the first step to the last, and are augmented there."""
+"""The training loop: `fit`. One step is the same on a laptop and on many GPUs; what is drawn in it depends on the seed and the step alone."""
 
 import time
-from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from segcourse.datasets import hold, normalise
-from segcourse.language import josa, say
+from segcourse.datasets import hold
+from segcourse.language import say
+from segcourse.training import batch_norm, feeds, losses, schedules, state, trouble
 from segcourse.training import device as devices
-from segcourse.training import losses, schedules
-from segcourse.training.augment import augment
 from segcourse.training.callbacks import Callback
 from segcourse.training.inference import evaluate
+from segcourse.training.optimisers import make_optimizer
+from segcourse.training.order import seed_of
 from segcourse.training.recipes import Recipe
-from segcourse.training.scores import Scores
+from segcourse.training.run import History, Run, TrainingError
 
-
-@dataclass
-class History:
-    """What `fit` leaves behind: the loss of every step, the scores on the validation split, and what the run cost."""
-
-    losses: list[float] = field(default_factory=list)
-    scores: list[tuple[int, Scores]] = field(default_factory=list)   # (step, scores)
-    seconds: float = 0.0                     # of the training steps, looks at the validation split left out
-    images_per_second: float = 0.0
-    device: str = ""
-    precision: str = ""
-    peak_memory: int | None = None           # bytes of GPU memory; None elsewhere
-
-
-@dataclass
-class Run:
-    """What a callback is shown: the model being trained, the recipe, and the history so far. `step` counts finished steps."""
-
-    model: nn.Module
-    recipe: Recipe
-    history: History
-    device: torch.device
-    step: int = 0
-
-
-class TrainingError(RuntimeError):
-    """Training cannot go on; the message says at which step and what to change."""
-
-
-def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict]:
-    """The parameters that learn, by rate and decay: biases and norms apart from weights, the trunk (`features`) apart from the rest."""
-    groups: dict[tuple[float, float], list[Tensor]] = {}
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        flat = parameter.ndim < 2
-        rate = recipe.lr * (recipe.trunk_lr if name.startswith("features.") else 1.0) * (recipe.bias_lr if flat else 1.0)
-        decay = recipe.weight_decay if not flat or recipe.decay_bias else 0.0
-        groups.setdefault((rate, decay), []).append(parameter)
-    return [{"params": members, "lr": rate, "rate": rate, "weight_decay": decay} for (rate, decay), members in groups.items()]
-
-
-def check_labels(labels: Tensor, dataset) -> None:
-    """Raise ValueError if a label of `dataset` is neither a class nor void: on a GPU it would end as a failure without a name."""
-    wrong = (labels >= dataset.num_classes) & (labels != dataset.void)
-    if wrong.any():
-        value, where = int(labels[wrong][0]), int(wrong.flatten(1).any(1).nonzero()[0])
-        raise ValueError(say(en=f"picture {where} of {dataset.name} holds the label {value}, but with {dataset.num_classes} classes a label is 0 to "
-                                f"{dataset.num_classes - 1}, or {dataset.void} for void: correct it",
-                             ko=f"{dataset.name}의 {where}번째 이미지에 레이블 {josa(value, '이/가')} 있어요. 클래스가 {dataset.num_classes}개면 0부터 "
-                                f"{dataset.num_classes - 1}까지이고 무시 레이블은 {josa(dataset.void, '이에요/예요')}. 고쳐 주세요."))
-
-
-def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimiser; every group carries its full rate as "rate", which the schedule multiplies."""
-    groups = parameter_groups(model, recipe)
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum)
-    return torch.optim.AdamW(groups, lr=recipe.lr, betas=(recipe.momentum, 0.999))
-
-
-def batches(count: int, batch_size: int, steps: int, generator: torch.Generator):
-    """`steps` index tensors of `batch_size`: shuffled passes over `count` pictures laid end to end, so that none is used twice in a pass."""
-    waiting = torch.empty(0, dtype=torch.long)
-    for _ in range(steps):
-        while len(waiting) < batch_size:
-            waiting = torch.cat([waiting, torch.randperm(count, generator=generator)])
-        yield waiting[:batch_size]
-        waiting = waiting[batch_size:]
+__all__ = ["History", "Run", "TrainingError", "fit"]
 
 
 def fit(model: nn.Module, train, valid, recipe: Recipe, callbacks: tuple[Callback, ...] | list[Callback] = (),
-        device: str | torch.device | None = None) -> History:
+        device: str | torch.device | None = None, *, fabric=None, resume: "state.State | None" = None) -> History:
     """Train `model` on the data set `train` for `recipe.steps` steps and score it on `valid` (None for never); returns the `History`.
 
     The model is changed in place and stays on the device (the best there is, unless one is named). Batches, augmentation and dropout
-    depend on `recipe.seed` alone; the caller's random numbers are left as they were. Raises TrainingError if the loss is no number.
+    depend on `recipe.seed` alone; the caller's random numbers are left as they were.
+
+    fabric: a launched `device.fabric` of several processes; each takes its share of every batch, and the first one alone tells the callbacks.
+    resume: a `state.State` to go on from. Raises TrainingError if the loss is no number or the memory is too small, ValueError for a recipe
+    that cannot be, a label that is none, or a state of another run.
     """
-    place = devices.choose(device)
-    fabric = devices.fabric(place, recipe.precision)
+    fabric = fabric or devices.fabric(devices.choose(device), recipe.precision)
+    place, rank, world = fabric.device, fabric.global_rank, fabric.world_size
+    if recipe.batch_size % world:
+        raise ValueError(say(en=f"a batch of {recipe.batch_size} cannot be shared by {world} processes: choose a multiple of {world}",
+                             ko=f"배치 {recipe.batch_size}장을 프로세스 {world}개가 나눌 수 없어요. {world}의 배수로 해 주세요."))
     on_gpu = place.type == "cuda"
-    images, labels = (part.to(place) for part in train.stack())
-    check_labels(labels, train)
-    valid = None if valid is None else hold(valid)
+    feed = feeds.feed(train, recipe, place, rank=rank, world=world)
+    if valid is not None and getattr(valid, "same_size", True):
+        valid = hold(valid)
     weight = None
     if recipe.class_weights:
-        weight = losses.median_frequency_weights(labels, train.num_classes, void=train.void, power=recipe.class_weight_power)
-        weight = weight.to(place)
+        weight = losses.median_frequency_weights(feed.labels(), train.num_classes, void=train.void, power=recipe.class_weight_power).to(place)
+    if recipe.precision == "float64":
+        model.double()
+    criterion = losses.Criterion(train.void, weight, recipe.top_k, recipe.loss_reduction)
+
     model.to(place, memory_format=torch.channels_last if on_gpu else torch.preserve_format)
-    network, optimizer = fabric.setup(model, make_optimizer(model, recipe))
-    history = History(device=devices.describe(place), precision=devices.precision_for(place, recipe.precision))
-    run = Run(model, recipe, history, place)
-    generator = torch.Generator().manual_seed(recipe.seed)
+    batch_norm.prepare(model, recipe.batch_norm, processes=world, on_gpu=on_gpu)
+    optimizer = make_optimizer(model, recipe)
+    history = History(device=devices.describe(place), precision=devices.precision_for(place, recipe.precision), processes=world)
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True) if recipe.average else None
+    run = Run(model, recipe, history, place, 0, optimizer, average, fabric.strategy.precision, feed)
+    if resume is not None:
+        state.restore(run, resume)
+    network, optimizer = fabric.setup(model, optimizer)
+    if hasattr(model, "losses"):
+        network.mark_forward_method("losses")
+    told = list(callbacks) if fabric.is_global_zero else []
     if on_gpu:
         torch.cuda.reset_peak_memory_stats(place)
-    for callback in callbacks:
+    for callback in told:
         callback.on_start(run)
 
+    def loss_of(images, labels, total):
+        loss = criterion.over(total, labels)
+        return sum(network.losses(images, labels, loss).values()) if hasattr(model, "losses") else loss(network(images), labels)
+
+    def all_ranks(value):
+        return fabric.all_reduce(value, reduce_op="sum") if world > 1 else value
+
     with torch.random.fork_rng(devices=[place] if on_gpu else []), torch.backends.cudnn.flags(enabled=True, benchmark=on_gpu):
-        torch.manual_seed(recipe.seed)
-        model.train()
-        started = time.perf_counter()
-        for indices in batches(len(images), recipe.batch_size, recipe.steps, generator):
-            chosen = indices.to(place)
-            batch, truth = augment(normalise(images[chosen]), labels[chosen], recipe, void=train.void, generator=generator)
-            if on_gpu:
-                batch = batch.contiguous(memory_format=torch.channels_last)
+        batch_norm.train_mode(model, recipe.batch_norm)
+        unread, dtype = [], next(model.parameters()).dtype
+        started = time.perf_counter() - history.seconds
+        for images, labels in feed.batches(run.step):
+            torch.manual_seed(seed_of(recipe.seed, "dropout", run.step, rank))
+            images = images.to(dtype, memory_format=torch.channels_last if on_gpu else torch.preserve_format)
             for group in optimizer.param_groups:
-                group["lr"] = group["rate"] * schedules.factor(recipe.schedule, run.step, recipe.steps, recipe.warmup)
-            logits = network(batch)
-            if recipe.top_k:
-                loss = losses.top_k_cross_entropy(logits, truth, void=train.void, share=recipe.top_k)
-            else:
-                loss = losses.cross_entropy(logits, truth, void=train.void, weight=weight, reduction=recipe.loss_reduction)
+                group["lr"] = group["rate"] * schedules.factor(recipe, run.step)
+            total, value = all_ranks(criterion.mass(labels)), 0.0
             optimizer.zero_grad(set_to_none=True)
-            fabric.backward(loss)
+            parts = list(zip(images.chunk(recipe.accumulate), labels.chunk(recipe.accumulate), strict=True))
+            for number, (part, truth) in enumerate(parts, 1):
+                try:
+                    with fabric.no_backward_sync(network, enabled=number < len(parts)):
+                        loss = loss_of(part, truth, total)
+                        fabric.backward(loss * world)          # gradients of several processes are averaged; ours are to be added
+                        value = value + loss.detach()
+                except (RuntimeError, MemoryError) as error:
+                    if not trouble.is_out_of_memory(error):
+                        raise
+                    error.__traceback__ = loss = None          # its frames hold the activations that must go
+                    raise trouble.out_of_memory(run, lambda some, true: fabric.backward(loss_of(some, true, total)), part, truth) from None
+            unread.append(all_ranks(value))
+            if recipe.read_every == 1 and not torch.isfinite(unread[-1]):
+                raise trouble.no_number(run, run.step + 1, unread[-1].item(), images)      # before the weights take it up
             if recipe.clip:
                 fabric.clip_gradients(network, optimizer, max_norm=recipe.clip, error_if_nonfinite=False)
             optimizer.step()
+            if average is not None:
+                average.update_parameters(model)
             run.step += 1
-            value = loss.item()
-            history.losses.append(value)
-            if value != value or value in (float("inf"), float("-inf")):
-                raise TrainingError(say(en=f"the loss is {value} at step {run.step}: lower the learning rate {recipe.lr:g}, or use precision float32",
-                                        ko=f"{run.step}번째 스텝에서 손실이 {value}이에요. 학습률 {recipe.lr:g}를 낮추거나 정밀도를 float32로 해 주세요."))
-            history.seconds = time.perf_counter() - started
+            due = run.step == recipe.steps or bool(recipe.evaluate_every) and run.step % recipe.evaluate_every == 0
+            if not due and run.step % recipe.read_every:
+                continue
+            values, unread = torch.stack(unread).tolist(), []
+            history.seconds, history.waited = time.perf_counter() - started, feed.waited
             history.images_per_second = run.step * recipe.batch_size / history.seconds
-            for callback in callbacks:
-                callback.on_step(run, run.step, value)
-            if valid is not None and (run.step == recipe.steps or recipe.evaluate_every and run.step % recipe.evaluate_every == 0):
-                paused = time.perf_counter()
-                scores = evaluate(model, valid, precision=recipe.precision)
+            for step, number in enumerate(values, run.step + 1 - len(values)):
+                if not abs(number) < float("inf"):
+                    raise trouble.no_number(run, step, number)
+                history.losses.append(number)
+                for callback in told:
+                    callback.on_step(run, step, number)
+            if due and valid is not None:
+                scores = evaluate(run.scored, valid, precision=recipe.precision, rank=rank, world=world, add_up=all_ranks)
                 history.scores.append((run.step, scores))
-                for callback in callbacks:
+                for callback in told:
                     callback.on_evaluate(run, run.step, scores)
-                model.train()
-                started += time.perf_counter() - paused
+                batch_norm.train_mode(model, recipe.batch_norm)
+            started = time.perf_counter() - history.seconds
+    if average is not None:
+        model.load_state_dict(average.module.state_dict())
     model.eval()
     if on_gpu:
         history.peak_memory = torch.cuda.max_memory_allocated(place)
-    for callback in callbacks:
+    for callback in told:
         callback.on_end(run)
     return history

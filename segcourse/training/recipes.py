@@ -14,7 +14,8 @@ class Recipe:
     """One way to train. Learning rates belong to `loss_reduction`: a rate for a sum over pixels is useless for a mean, and the reverse."""
 
     steps: int = 1000                       # optimiser steps
-    batch_size: int = 8
+    batch_size: int = 8                     # pictures of a step, on all devices together
+    accumulate: int = 1                     # parts in which a batch goes through the network, one after the other: less memory, the same step
     optimizer: str = "sgd"                  # sgd | adamw
     lr: float = 0.01
     momentum: float = 0.9                   # of sgd; the first beta of adamw
@@ -22,7 +23,10 @@ class Recipe:
     bias_lr: float = 1.0                    # factor on the biases' rate; Caffe's recipes double it
     decay_bias: bool = False                # whether biases and norms decay too
     trunk_lr: float = 1.0                   # factor on the rate of the trunk, `features`, which a backbone file fills
-    schedule: str = "constant"              # constant | poly | cosine | one_cycle
+    head_lr: float = 1.0                    # factor on the rate of the layers that `model.head` names; DeepLab's learn 10 times as fast
+    schedule: str = "constant"              # constant | step | poly | cosine | one_cycle
+    step_every: int = 0                     # steps between the drops of schedule "step"
+    step_factor: float = 0.1                # what each drop multiplies the rate by
     warmup: int = 0                         # steps of linear warm-up
     clip: float = 0.0                       # largest norm of all gradients together; 0 for no limit
     loss_reduction: str = "mean"            # mean | sum over the pixels that are not void
@@ -33,12 +37,16 @@ class Recipe:
     scale: tuple[float, float] | None = None    # resize by a factor drawn from this range (evenly on a log scale)
     crop: tuple[int, int] | None = None     # (h, w) cut from the picture; None keeps its size
     colour: float = 0.0                     # jitter of brightness and contrast: 0.2 is up to 20 %
-    precision: str = "auto"                 # auto | float32 | bfloat16 | float16; auto is 16 bits where the device has them
+    batch_norm: str = "train"               # train | frozen (statistics, scale and shift stay) | sync (statistics of all processes together)
+    average: float = 0.0                    # decay of the exponential moving average of the weights that is scored and kept; 0 for none
+    precision: str = "auto"                 # auto | float32 | float64 | bfloat16 | float16; auto is 16 bits where the device has them
     evaluate_every: int = 0                 # steps between looks at the validation split; 0 is only at the end
+    read_every: int = 1                     # steps between looks at the loss: each look waits for the device, so that more is faster on a GPU
     seed: int = 0
 
     def __post_init__(self):
-        for name, smallest in (("steps", 1), ("batch_size", 1), ("lr", 0), ("warmup", 0), ("evaluate_every", 0), ("weight_decay", 0)):
+        for name, smallest in (("steps", 1), ("batch_size", 1), ("accumulate", 1), ("lr", 0), ("warmup", 0), ("evaluate_every", 0), ("read_every", 1),
+                               ("weight_decay", 0), ("trunk_lr", 0), ("head_lr", 0), ("bias_lr", 0), ("step_every", 0), ("average", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise ValueError(say(en=f"{name} must be a number, got {value!r}", ko=f"{josa(name, '은/는')} 수여야 하는데 {value!r}이에요. 고쳐 주세요."))
@@ -46,13 +54,20 @@ class Recipe:
                 raise ValueError(say(en=f"{name} must be at least {smallest}, got {value}",
                                      ko=f"{josa(name, '은/는')} {smallest} 이상이어야 하는데 {value}이에요. 고쳐 주세요."))
         for name, known in (("optimizer", ("sgd", "adamw")), ("loss_reduction", ("mean", "sum")), ("class_weights", (None, "median_frequency")),
-                            ("precision", ("auto", "float32", "bfloat16", "float16"))):
+                            ("precision", ("auto", "float32", "float64", "bfloat16", "float16")), ("batch_norm", ("train", "frozen", "sync"))):
             value = getattr(self, name)
             if value not in known:
                 choices = ", ".join(str(choice) for choice in known)
                 raise ValueError(say(en=f"{name} must be one of {choices}, got {value!r}",
                                      ko=f"{josa(name, '은/는')} {choices} 가운데 하나여야 하는데 {value!r}이에요. 고쳐 주세요."))
 
+        if self.accumulate > self.batch_size:
+            raise ValueError(say(en=f"accumulate is the number of parts of a batch, got {self.accumulate} for a batch of {self.batch_size}: at most one part a picture",
+                                 ko=f"accumulate는 배치를 나눌 묶음 수예요. 배치가 {self.batch_size}장인데 {self.accumulate}이에요. 배치보다 작게 해 주세요."))
+        if self.average >= 1:
+            raise ValueError(say(en=f"average is a decay below 1, as 0.999, got {self.average}", ko=f"average는 0.999처럼 1보다 작은 감쇠율인데 {self.average}이에요. 고쳐 주세요."))
+        if self.schedule == "step" and not self.step_every:
+            raise ValueError(say(en="the schedule step drops the rate every step_every steps: say how many", ko="schedule이 step이면 학습률을 몇 스텝마다 낮출지 step_every로 정해 주세요."))
         if not 0 <= self.top_k <= 1:
             raise ValueError(say(en=f"top_k is a share from 0 to 1, got {self.top_k}", ko=f"top_k는 0에서 1 사이의 비율인데 {self.top_k}이에요. 고쳐 주세요."))
         if self.top_k and (self.class_weights or self.loss_reduction != "mean"):
@@ -61,7 +76,7 @@ class Recipe:
 
         from segcourse.training import schedules
 
-        schedules.factor(self.schedule, 0, self.steps, self.warmup)      # refuses an unknown name now, not after the data has been read
+        schedules.factor(self, 0)      # refuses an unknown name now, not after the data has been read
 
     def as_dict(self) -> dict:
         """The recipe as plain JSON values."""

@@ -33,12 +33,19 @@ def one_cycle(step: int, steps: int, warmup: int = 0) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
 
 
-SCHEDULES = {"constant": constant, "poly": poly, "cosine": cosine, "one_cycle": one_cycle}
+def step(step: int, steps: int, warmup: int = 0, *, every: int, drop: float = 0.1) -> float:
+    """Times `drop` after every `every` steps: DeepLab v1's schedule is a tenth every 2000 (Chen et al., 2015, section 4)."""
+    return _warm(step, warmup) * drop ** (step // every)
 
 
-def factor(name: str, step: int, steps: int, warmup: int = 0) -> float:
-    """The factor of the schedule called `name` at `step` (0 to steps - 1). Raises ValueError for an unknown name."""
+SCHEDULES = {"constant": constant, "step": step, "poly": poly, "cosine": cosine, "one_cycle": one_cycle}
+
+
+def factor(recipe, step: int) -> float:
+    """The factor of a recipe's schedule at `step` (0 to recipe.steps - 1). Raises ValueError for an unknown name."""
+    name = recipe.schedule
     if name not in SCHEDULES:
-        near = (difflib.get_close_matches(name, SCHEDULES, n=1, cutoff=0.4) or [", ".join(SCHEDULES)])[0]
+        near = (difflib.get_close_matches(str(name), SCHEDULES, n=1, cutoff=0.4) or [", ".join(SCHEDULES)])[0]
         raise ValueError(say(en=f"no schedule is called {name!r}: try {near}", ko=f"{name!r}라는 학습률 계획은 없어요. {near}로 해 주세요."))
-    return SCHEDULES[name](step, steps, min(warmup, steps // 5))     # a short trial run is not all warm-up
+    more = {"every": recipe.step_every, "drop": recipe.step_factor} if name == "step" else {}
+    return SCHEDULES[name](step, recipe.steps, min(recipe.warmup, recipe.steps // 5), **more)     # a short trial run is not all warm-up

@@ -10,8 +10,10 @@ t_i the sum of row i they are
 Void pixels of the truth leave both sides before anything is counted. Averaging the IoU of single images instead gives other numbers.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from segcourse.ops import boundary_counts, class_iou, confusion_matrix
@@ -38,6 +40,16 @@ class Scores:
         void = num_classes if void is None else void
         both, either = boundary_counts(truth, prediction, num_classes, void)
         return cls(confusion_matrix(truth, prediction, num_classes, void).cpu(), both.cpu(), either.cpu(), tuple(classes))
+
+    @classmethod
+    def none(cls, num_classes: int, classes: tuple[str, ...] = ()) -> "Scores":
+        """The scores of no picture: all counts 0."""
+        empty = torch.zeros(num_classes, dtype=torch.int64)
+        return cls(torch.zeros(num_classes, num_classes, dtype=torch.int64), empty, empty.clone(), classes)
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> "Scores":
+        """The scores with `change` applied to each of the three tensors of counts."""
+        return Scores(change(self.confusion), change(self.boundary_intersection), change(self.boundary_union), self.classes)
 
     @property
     def iou(self) -> Tensor:

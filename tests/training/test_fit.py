@@ -8,8 +8,9 @@ from torch import nn
 
 from segcourse.training import Callback, Recipe, TrainingError, evaluate, fit, predict
 from segcourse.training import device as devices
-from segcourse.training.augment import augment
-from segcourse.training.loop import batches, make_optimizer
+from segcourse.training.augment import apply, draw
+from segcourse.training.optimisers import make_optimizer
+from segcourse.training.order import Order
 
 
 class Scenes:
@@ -114,8 +115,11 @@ def test_trunk_rate_and_frozen_layers_make_their_own_groups():
 
 
 def test_batches_use_every_picture_once_a_pass():
-    drawn = torch.cat(list(batches(10, 4, 5, torch.Generator().manual_seed(0))))
+    order = Order(10, seed=0)
+    drawn = torch.cat([order.take(4 * step, 4) for step in range(5)])
     assert len(drawn) == 20 and sorted(drawn[:10].tolist()) == list(range(10)) == sorted(drawn[10:].tolist())
+    assert drawn[:10].tolist() != drawn[10:].tolist()
+    assert [Order(10, seed=0)[place] for place in (19, 3, 11)] == [int(drawn[place]) for place in (19, 3, 11)]      # whatever was asked before
 
 
 def test_callbacks_are_told_everything_in_order():
@@ -181,6 +185,11 @@ def test_predict_keeps_the_photos_size_and_takes_paths(tmp_path):
         predict(model, image.float())
 
 
+def augment(images, labels, recipe, *, void, generator):
+    """Draw and apply at once."""
+    return apply(images, labels, draw(len(images), tuple(images.shape[-2:]), recipe, generator), void=void)
+
+
 class TestAugment:
     images = torch.arange(2 * 3 * 12 * 16).view(2, 3, 12, 16).float()
     labels = (torch.arange(2 * 12 * 16) % 11).view(2, 12, 16).to(torch.uint8)
@@ -217,6 +226,15 @@ class TestAugment:
                                  generator=torch.Generator().manual_seed(0))
         assert labels.unique().tolist() == [0, 11] and (labels == 0).sum() == 16
         assert images[0, 0][labels[0] == 11].max() < 1 and images.min() == 0
+
+    def test_a_share_of_a_batch_is_treated_as_in_the_whole(self):
+        recipe = replace(Recipe(), scale=(0.5, 2.0), crop=(10, 9), flip=True, colour=0.2)
+        whole = augment(self.images, self.labels, recipe, void=11, generator=torch.Generator().manual_seed(3))
+        drawn = draw(2, (12, 16), recipe, torch.Generator().manual_seed(3))
+        for number in range(2):
+            part = slice(number, number + 1)
+            images, labels = apply(self.images[part], self.labels[part], drawn[part], void=11)
+            assert torch.equal(images, whole[0][part]) and torch.equal(labels, whole[1][part])
 
     def test_enlarging_shows_a_part(self):
         _, labels = self.run(scale=(2.0, 2.0))
