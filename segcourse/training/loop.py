@@ -42,7 +42,8 @@ def fit(model: nn.Module, train, valid, recipe: Recipe, callbacks: tuple[Callbac
         valid = hold(valid)
     weight = None
     if recipe.class_weights:
-        weight = losses.median_frequency_weights(feed.labels(), train.num_classes, void=train.void, power=recipe.class_weight_power).to(place)
+        weight = losses.median_frequency_weights(feed.labels(), train.num_classes, void=train.void, power=recipe.class_weight_power)
+        weight = weight.to(place, torch.float64 if recipe.precision == "float64" else torch.float32)
     if recipe.precision == "float64":
         model.double()
     criterion = losses.Criterion(train.void, weight, recipe.top_k, recipe.loss_reduction)
