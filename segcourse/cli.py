@@ -4,7 +4,6 @@ Exit status: 0 done, 1 failed while running, 2 wrong usage or input, 130 interru
 shows where they come from.
 """
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Annotated, Optional
 import typer
 
 from segcourse.commands import Interrupted
-from segcourse.language import josa, say
+from segcourse.language import say
 
 app = typer.Typer(name="segcourse", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help=say(en="Learn semantic segmentation by taking apart the papers that made it.",
@@ -25,82 +24,6 @@ Root = Annotated[Optional[Path], typer.Option(help=say(en="folder that holds the
                                                        ko="데이터 세트가 있는 폴더(없으면 SEGCOURSE_DATA, 그다음 data/)"))]
 Device = Annotated[str, typer.Option(help=say(en="auto, cpu, cuda, cuda:1 or mps", ko="auto, cpu, cuda, cuda:1, mps"))]
 Size = Annotated[Optional[str], typer.Option(help=say(en="HEIGHTxWIDTH to bring pictures to, as 180x240", ko="이미지를 맞출 크기 높이x너비, 예를 들어 180x240"))]
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    """"180x240" -> (180, 240)."""
-    if text is None:
-        return None
-    parts = text.lower().replace("×", "x").split("x")
-    if len(parts) != 2 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
-        raise ValueError(say(en=f"--size must be HEIGHTxWIDTH, as 180x240, not {text!r}", ko=f"--size는 180x240처럼 높이x너비로 써야 하는데 {text!r}이에요. 고쳐 주세요."))
-    return int(parts[0]), int(parts[1])
-
-
-def _pair(option: str, text: str) -> tuple[str, object]:
-    """"scale=[0.5,2]" -> ("scale", (0.5, 2)): a name and a JSON value, or a word."""
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise ValueError(say(en=f"{option} {text!r}: write NAME=VALUE, as {option} name=3", ko=f"{option} {text!r}: {option} name=3처럼 이름=값으로 써 주세요."))
-    try:
-        parsed = json.loads(value)
-    except ValueError:
-        parsed = None if value.lower() == "none" else value
-    return name, tuple(parsed) if isinstance(parsed, list) else parsed
-
-
-def _setting(text: str) -> tuple[str, object]:
-    """One value of a recipe, as `_pair`. Raises ValueError for a name that is none, naming the nearest."""
-    import difflib
-
-    from segcourse.training.recipes import FIELDS
-
-    name, value = _pair("--set", text)
-    if name not in FIELDS:
-        near = (difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.4) or [", ".join(FIELDS)])[0]
-        raise ValueError(say(en=f"--set {name}: a recipe has no such value, try {near}", ko=f"--set {name}: 학습 조건에 그런 값은 없어요. {near}로 해 주세요."))
-    return name, value
-
-
-def _load(data: str, split: str, root: Path | None, size: tuple[int, int] | None, length: int | None = None):
-    from segcourse import datasets
-
-    options = {} if size is None else {"size": size}
-    if length is not None and data == "streets":
-        options["length"] = length
-    return datasets.load(data, split, root=root, **options)
-
-
-def _table(scores, palette, title: str) -> None:
-    """Per-class IoU and the means, printed on stdout in per cent."""
-    from rich.console import Console
-    from rich.table import Table
-
-    def percent(value: float) -> str:
-        return "–" if value != value else f"{100 * value:.2f}"
-
-    table = Table(title=title, title_justify="left")
-    table.add_column(say(en="class", ko="클래스"))
-    for head in (say(en="IoU %", ko="IoU %"), say(en="recall %", ko="재현율 %"), say(en="boundary IoU %", ko="경계 IoU %")):
-        table.add_column(head, justify="right")
-    for number, name in enumerate(palette.names()[:len(scores.iou)]):
-        table.add_row(name, percent(scores.iou[number].item()), percent(scores.accuracy[number].item()),
-                      percent(scores.boundary_iou_per_class[number].item()))
-    table.add_section()
-    table.add_row(say(en="mean", ko="평균"), percent(scores.miou), percent(scores.mean_accuracy), percent(scores.boundary_iou))
-    console = Console(width=None if sys.stdout.isatty() else 100)
-    console.print(table)
-    console.print(say(en=f"mIoU {percent(scores.miou)} · pixel accuracy {percent(scores.pixel_accuracy)} · "
-                         f"frequency weighted IoU {percent(scores.frequency_weighted_iou)}",
-                      ko=f"mIoU {percent(scores.miou)} · 픽셀 정확도 {percent(scores.pixel_accuracy)} · "
-                         f"빈도 가중 IoU {percent(scores.frequency_weighted_iou)}"), highlight=False)
-
-
-def _claim_folder(out: Path, overwrite: bool) -> Path:
-    if (out / "checkpoint.safetensors").exists() and not overwrite:
-        raise ValueError(say(en=f"{out} already holds a run: name another folder with --out, or give --overwrite",
-                             ko=f"{out} 폴더에 이미 학습 결과가 있어요. --out으로 다른 폴더를 고르거나 --overwrite를 붙여 주세요."))
-    return out
 
 
 @app.command(help=say(en="Train a network and print its scores on the validation split.", ko="네트워크를 학습하고 검증 분할의 점수를 보여 줘요."))
@@ -126,92 +49,24 @@ def train(
     device: Device = "auto",
     size: Size = None,
     length: Annotated[Optional[int], typer.Option(help=say(en="training pictures of streets", ko="streets의 학습 이미지 수"))] = None,
-    backbone: Annotated[Optional[Path], typer.Option(help=say(en="VGG16 weights (torchvision's names), convolutions alone or all",
-                                                              ko="VGG16 가중치(torchvision 이름), 합성곱만 있어도 돼요"))] = None,
+    backbone: Annotated[Optional[str], typer.Option(help=say(en="file of VGG16 weights (torchvision's names), convolutions alone or all; imagenet: torchvision's own, fetched once; none",
+                                                             ko="VGG16 가중치 파일(torchvision 이름), 합성곱만 있어도 돼요. imagenet은 torchvision 가중치를 한 번 받아 써요. none은 없음"))] = None,
     init: Annotated[Optional[Path], typer.Option(help=say(en="checkpoint to take weights from, as 32s for 16s", ko="가중치를 가져올 체크포인트, 16s에는 32s"))] = None,
     out: Annotated[Optional[Path], typer.Option(help=say(en="folder of checkpoint and scores", ko="체크포인트와 점수를 둘 폴더"))] = None,
     overwrite: Annotated[bool, typer.Option(help=say(en="replace the run in --out", ko="--out에 있던 결과를 바꿔요"))] = False,
+    resume: Annotated[bool, typer.Option(help=say(en="go on with the run in --out that was broken off; begin where there is none", ko="--out에서 멈춘 학습을 이어 가요. 없으면 처음부터 해요"))] = False,
+    devices: Annotated[int, typer.Option(min=1, help=say(en="GPUs of this machine, or processes on a processor; the batch is shared", ko="이 컴퓨터에서 쓸 GPU 수(프로세서에서는 프로세스 수), 배치를 나눠 맡아요"))] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help=say(en="machines; start the command on each, with NODE_RANK, MASTER_ADDR and MASTER_PORT set", ko="컴퓨터 수. 컴퓨터마다 NODE_RANK, MASTER_ADDR, MASTER_PORT를 정하고 실행해요"))] = 1,
+    tensorboard: Annotated[bool, typer.Option(help=say(en="write curves for TensorBoard into --out as well", ko="TensorBoard용 곡선도 --out에 적어요"))] = False,
+    save_seconds: Annotated[float, typer.Option(min=0, help=say(en="seconds between saves of the state that --resume goes on from", ko="--resume이 이어 갈 상태를 저장하는 간격(초)"))] = 120.0,
     json_: Annotated[Optional[Path], typer.Option("--json", help=say(en="file to write the result to as well", ko="결과를 함께 적을 파일"))] = None,
     test: Annotated[bool, typer.Option(help=say(en="score the test split too, once, at the end", ko="끝에 시험 분할도 한 번 재요"))] = False,
 ) -> None:
-    import dataclasses
+    from segcourse.commands import training as commands
 
-    from segcourse.training import recipes
-
-    chosen = recipes.get(name, data=data, kind=recipe) if name in recipes.names() else recipes.Recipe()
-    changed = dict(_setting(text) for text in set_ or [])
-    changed |= {key: value for key, value in (("steps", steps), ("batch_size", batch_size), ("lr", lr)) if value is not None}
-    chosen = dataclasses.replace(chosen, seed=seed, **changed)
-    wanted = _size(size)
-
-    import torch
-
-    from segcourse import datasets, models
-    from segcourse.training import KeepCheckpoint, Progress, checkpoints, evaluate, fit, provenance
-    from segcourse.training import device as devices
-
-    datasets.check_name(data)
-    place = devices.choose(device)
-    out = _claim_folder(out or Path("runs") / f"{name}-{data}-seed{seed}", overwrite)
-    fitting = recipes.network_options(name, data=data) if recipe == "ours" and name in recipes.names() else {}
-    options = {"width": 1.0, "padding": 100} | fitting | dict(_pair("--option", text) for text in option or [])
-    if width is not None:
-        options["width"] = width
-    if padding is not None:
-        options["padding"] = padding if padding == "same" else _integer("--padding", padding)
-    splits = {split: _load(data, split, root, wanted, length if split == "train" else None)
-              for split in ("train", "valid", *(("test",) if test else ()))}
-    options = {"num_classes": splits["train"].num_classes} | options
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = models.create(name, **options)
-    source = None
-    if init is not None:
-        checkpoints.copy_weights(init, model)
-        source = {"init": init.name}
-    if backbone is not None:
-        model.load_vgg16(checkpoints.read_weights(backbone))
-        source = (source or {}) | {"backbone": backbone.name, "sha256": checkpoints.digest(backbone)}
-    if epochs is not None:
-        chosen = dataclasses.replace(chosen, steps=max(1, round(epochs * len(splits["train"]) / chosen.batch_size)))
-
-    height, breadth = splits["train"][0][0].shape[1:]
-    meta = {"model": name, "options": options, "classes": list(splits["train"].classes), "palette": data, "recipe": chosen.as_dict(),
-            "recipe_kind": recipe, "data": {"name": data, "size": [int(height), int(breadth)], "resized": wanted is not None,
-                                            "train_images": len(splits["train"])},
-            "pretrained": source, "commit": provenance.commit(), "versions": provenance.versions()}
-    keep = KeepCheckpoint(out / "checkpoint.safetensors", meta)
-    progress = Progress()
-    try:
-        history = fit(model, splits["train"], splits["valid"], chosen, callbacks=(progress, keep), device=place)
-    except KeyboardInterrupt:
-        progress.close()
-        at = say(en=f"the checkpoint of step {keep.step} stays in {keep.path}", ko=f"{keep.step}번째 스텝의 체크포인트가 {keep.path}에 있어요") \
-            if keep.step else say(en="no checkpoint had been written yet", ko="아직 저장한 체크포인트는 없어요")
-        raise Interrupted(say(en=f"stopped by Ctrl-C: {at}", ko=f"Ctrl-C로 멈췄어요. {at}.")) from None
-    finally:
-        progress.close()
-
-    results = {"valid": history.scores[-1][1]}
-    if test:
-        results["test"] = evaluate(model, splits["test"])
-    report = {"command": provenance.command(), **meta, "device": history.device, "precision": history.precision,
-              "parameters": sum(parameter.numel() for parameter in model.parameters()), "seconds": round(history.seconds, 2),
-              "images_per_second": round(history.images_per_second, 2), "peak_memory_bytes": history.peak_memory,
-              "validation": [{"step": step, "miou": scores.miou, "pixel_accuracy": scores.pixel_accuracy} for step, scores in history.scores],
-              **{split: scores.as_dict() for split, scores in results.items()}}
-    for path in [out / "scores.json", *([json_] if json_ else [])]:
-        checkpoints.write_json(path, report)
-    for split, scores in results.items():
-        _table(scores, splits["train"].palette, f"{name} · {data} · {split}")
-    print(say(en=f"{history.seconds:.0f} s on {history.device}, {history.images_per_second:.1f} images/s; checkpoint and scores in {out}",
-              ko=f"{history.device}에서 {history.seconds:.0f}초, 1초에 이미지 {history.images_per_second:.1f}장. 체크포인트와 점수는 {out}에 있어요."))
-
-
-def _integer(option: str, text: str) -> int:
-    if not text.isdigit():
-        raise ValueError(say(en=f"{option} must be a whole number or same, not {text!r}", ko=f"{josa(option, '은/는')} 정수나 same이어야 하는데 {text!r}이에요. 고쳐 주세요."))
-    return int(text)
+    commands.train(name, data=data, root=root, kind=recipe, width=width, padding=padding, options=option, steps=steps, epochs=epochs, batch_size=batch_size, lr=lr,
+                   settings=set_, seed=seed, device=device, size=size, length=length, backbone=backbone, init=init, out=out, overwrite=overwrite, resume=resume,
+                   json_path=json_, test=test, processes=devices, nodes=nodes, tensorboard=tensorboard, save_seconds=save_seconds)
 
 
 @app.command(help=say(en="Score a checkpoint; the numbers are those `train` printed.", ko="체크포인트의 점수를 다시 재요. `train`이 보여 준 값과 같아요."))
@@ -224,6 +79,9 @@ def evaluate(
     device: Device = "auto",
     json_: Annotated[Optional[Path], typer.Option("--json", help=say(en="file to write the scores to", ko="점수를 적을 파일"))] = None,
 ) -> None:
+    from segcourse import datasets
+    from segcourse.commands.tables import scores_table
+    from segcourse.commands.training import size_of
     from segcourse.training import checkpoints, provenance
     from segcourse.training import device as devices
     from segcourse.training import evaluate as score
@@ -232,10 +90,10 @@ def evaluate(
     model, meta = checkpoints.load_checkpoint(checkpoint)
     about = meta.get("data") or {}
     data = data or about.get("name", "streets")
-    wanted = _size(size) or (tuple(about["size"]) if about.get("resized") and data == about.get("name") else None)
-    dataset = _load(data, split, root, wanted)
+    wanted = size_of(size) or (tuple(about["size"]) if about.get("resized") and data == about.get("name") else None)
+    dataset = datasets.load(data, split, root=root, **({} if wanted is None else {"size": wanted}))
     scores = score(model, dataset, device=place)
-    _table(scores, dataset.palette, f"{meta['model']} · {data} · {split}")
+    scores_table(scores, dataset.palette, f"{meta['model']} · {data} · {split}")
     if json_ is not None:
         checkpoints.write_json(json_, {"command": provenance.command(), "checkpoint": checkpoint.name, "data": data, "split": split,
                                        "device": devices.describe(place), "commit": provenance.commit(), **scores.as_dict()})
@@ -396,6 +254,8 @@ def data_get(
 
 
 def _fail(message: object, status: int) -> int:
+    if os.environ.get("LOCAL_RANK", "0") != "0":        # another process of the same run says it
+        return status
     print(f"segcourse: {' '.join(str(message).split())}", file=sys.stderr)
     return status
 

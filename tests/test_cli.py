@@ -214,7 +214,7 @@ def test_ctrl_c_keeps_the_last_checkpoint_and_says_so(camvid_folder):
         process.kill()
     assert process.returncode == 130
     assert "Traceback" not in errors and "stays in" in errors.strip().splitlines()[-1]
-    assert [path.name for path in out.iterdir()] == ["checkpoint.safetensors"]
+    assert {path.name for path in out.iterdir()} == {"checkpoint.safetensors", "state.safetensors", "log.jsonl", ".segcourse-lock"}
     assert cli.run(["evaluate", str(out / "checkpoint.safetensors"), "--root", str(camvid_folder), "--device", "cpu"]) == 0
 
 

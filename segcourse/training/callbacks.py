@@ -75,14 +75,14 @@ class Progress(Callback):
 class Keep(Callback):
     """Writes `checkpoint` (the scored network) after every look at the validation split, and `state` (what a run goes on from) at least every
     `seconds` and after every look; never half a file. A disk that is full, or refuses otherwise, is told once and the run goes on: what was
-    written before stays. At the end the state, which nobody needs any more, makes way for the finished checkpoint.
+    written before stays. Where `stop` is set (Ctrl-C), the state is written after the step that is being done and KeyboardInterrupt ends the run.
 
-    meta: what the header of both says; see `checkpoints.save_checkpoint`.
+    meta: what the header of both says; see `checkpoints.save_checkpoint`. `step` is the last one that a state was written at.
     """
 
     def __init__(self, checkpoint: Path, meta: dict, *, state: Path | None = None, seconds: float = 120.0, stream=None):
         self.checkpoint, self.meta, self.state, self.seconds = Path(checkpoint), meta, None if state is None else Path(state), seconds
-        self.stream, self.refused = stream or sys.stderr, ""
+        self.stream, self.refused, self.stop = stream or sys.stderr, "", False
         self.written_at, self.step = time.monotonic(), None
 
     def _try(self, write) -> bool:
@@ -116,8 +116,12 @@ class Keep(Callback):
         self.written_at, self.step = time.monotonic(), run.step if done else self.step
 
     def on_step(self, run, step: int, loss: float) -> None:
-        if step == run.step and time.monotonic() - self.written_at >= self.seconds:     # of several losses read at once only the last has its weights here
+        if step != run.step:            # of several losses read at once only the last has its weights here
+            return
+        if self.stop or time.monotonic() - self.written_at >= self.seconds:
             self._write(run)
+        if self.stop:
+            raise KeyboardInterrupt
 
     def on_evaluate(self, run, step: int, scores) -> None:
         if step < run.recipe.steps:
@@ -125,9 +129,6 @@ class Keep(Callback):
 
     def on_end(self, run) -> None:
         self.write_checkpoint(run, run.history.scores[-1][1] if run.history.scores else None, finished=True)
-        self.step = run.step
-        if self.state is not None:
-            self.state.unlink(missing_ok=True)
 
 
 class Log(Callback):

@@ -1,6 +1,7 @@
 """Which device to train on, at which precision, and Fabric, which moves things there."""
 
 import contextlib
+import os
 import sys
 import types
 from importlib import metadata
@@ -31,6 +32,11 @@ def choose(device: str | torch.device | None = None) -> torch.device:
         raise ValueError(say(en="device 'mps' was asked for, but this is no Mac with Apple's GPU: use --device cpu",
                              ko="장치로 'mps'를 골랐는데 Apple GPU가 없어요. --device cpu로 해 주세요."))
     return chosen
+
+
+def is_child() -> bool:
+    """Whether this process was started by another one of the same run (Fabric's launcher, torchrun): the first one alone speaks."""
+    return os.environ.get("LOCAL_RANK", "0") != "0" or os.environ.get("NODE_RANK", "0") != "0"
 
 
 def describe(device: torch.device) -> str:

@@ -13,35 +13,8 @@ from segcourse.training.optimisers import make_optimizer
 from segcourse.training.order import Order
 
 
-class Scenes:
-    """Four tiny pictures in three classes: each class has a colour and a place of its own in every picture; class 3 is void."""
-
-    name, split, num_classes, void, classes = "scenes", "train", 3, 3, ("ground", "box", "post")
-
-    def __init__(self, count=4, size=(24, 32)):
-        generator = torch.Generator().manual_seed(7)
-        self.labels = torch.zeros(count, *size, dtype=torch.uint8)
-        for number in range(count):
-            y, x = 2 + 3 * number, 4 + 4 * number
-            self.labels[number, y:y + 8, x:x + 8] = 1
-            self.labels[number, :, 28 - 2 * number] = 2
-            self.labels[number, :, 0] = 3
-        colours = torch.tensor([[60, 60, 60], [200, 80, 80], [80, 200, 80], [0, 0, 0]])
-        noise = torch.randint(-20, 20, (count, 3, *size), generator=generator)
-        self.images = (colours[self.labels.long()].permute(0, 3, 1, 2) + noise).clamp(0, 255).to(torch.uint8)
-
-    def __len__(self):
-        return len(self.labels)
-
-    def __getitem__(self, index):
-        return self.images[index], self.labels[index]
-
-    def stack(self, indices=None):
-        chosen = list(range(len(self)) if indices is None else indices)
-        return self.images[chosen], self.labels[chosen]
-
-
 def network(seed=0):
+    """As conftest's, in a place where layers may be exchanged by number."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return nn.Sequential(nn.Conv2d(3, 12, 3, padding=1), nn.ReLU(), nn.Dropout(0.1), nn.Conv2d(12, 12, 3, padding=1), nn.ReLU(), nn.Conv2d(12, 3, 1))
@@ -50,16 +23,8 @@ def network(seed=0):
 QUICK = Recipe(steps=8, batch_size=2, optimizer="adamw", lr=0.01, weight_decay=0.0)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def test_overfits_four_scenes():
-    data, model = Scenes(), network()
+def test_overfits_four_scenes(scenes):
+    data, model = scenes(), network()
     before = evaluate(model, data).miou
     history = fit(model, data, data, replace(QUICK, steps=150, batch_size=4, schedule="one_cycle", class_weights="median_frequency"), device="cpu")
     scores = history.scores[-1][1]
@@ -67,32 +32,32 @@ def test_overfits_four_scenes():
     assert history.losses[-1] < 0.1 * history.losses[0]
 
 
-def weights_after(recipe, seed=0):
+def weights_after(scenes, recipe, seed=0):
     model = network(seed)
-    fit(model, Scenes(), None, recipe, device="cpu")
+    fit(model, scenes(), None, recipe, device="cpu")
     return torch.cat([value.flatten() for value in model.state_dict().values()])
 
 
-def test_same_seed_same_weights_bit_for_bit():
+def test_same_seed_same_weights_bit_for_bit(scenes):
     recipe = replace(QUICK, flip=True, scale=(0.5, 2.0), colour=0.2, crop=(20, 20))
     torch.manual_seed(1)
-    first = weights_after(recipe)
+    first = weights_after(scenes, recipe)
     torch.manual_seed(2)
-    assert torch.equal(first, weights_after(recipe))
-    assert not torch.equal(first, weights_after(replace(recipe, seed=1)))
+    assert torch.equal(first, weights_after(scenes, recipe))
+    assert not torch.equal(first, weights_after(scenes, replace(recipe, seed=1)))
 
 
-def test_the_callers_random_numbers_go_on_undisturbed():
+def test_the_callers_random_numbers_go_on_undisturbed(scenes):
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    weights_after(QUICK)
+    weights_after(scenes, QUICK)
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_one_plain_step_of_sgd_is_the_gradient_by_hand():
+def test_one_plain_step_of_sgd_is_the_gradient_by_hand(scenes):
     """Weights move by minus lr times (gradient + decay times weight), biases by minus twice lr times gradient, as Caffe's recipes say."""
-    data, model, reference = Scenes(), network().eval(), network().eval()
+    data, model, reference = scenes(), network().eval(), network().eval()
     for net in (model, reference):
         net[2] = nn.Identity()
     from segcourse.datasets import normalise
@@ -122,7 +87,7 @@ def test_batches_use_every_picture_once_a_pass():
     assert [Order(10, seed=0)[place] for place in (19, 3, 11)] == [int(drawn[place]) for place in (19, 3, 11)]      # whatever was asked before
 
 
-def test_callbacks_are_told_everything_in_order():
+def test_callbacks_are_told_everything_in_order(scenes):
     told = []
 
     class Listener(Callback):
@@ -140,42 +105,42 @@ def test_callbacks_are_told_everything_in_order():
         def on_end(self, run):
             told.append("end")
 
-    fit(network(), Scenes(), Scenes(), replace(QUICK, steps=4, evaluate_every=2), callbacks=[Listener()], device="cpu")
+    fit(network(), scenes(), scenes(), replace(QUICK, steps=4, evaluate_every=2), callbacks=[Listener()], device="cpu")
     assert told == ["start", 1, 2, "look 2", 3, 4, "look 4", "end"]
 
 
-def test_a_loss_that_is_no_number_stops_with_step_and_remedy():
+def test_a_loss_that_is_no_number_stops_with_step_and_remedy(scenes):
     with pytest.raises(TrainingError, match="step 1.*learning rate"):
         model = network()
         nn.init.constant_(model[5].bias, float("nan"))
-        fit(model, Scenes(), None, QUICK, device="cpu")
+        fit(model, scenes(), None, QUICK, device="cpu")
 
 
-def test_a_label_out_of_range_is_named():
-    data = Scenes()
+def test_a_label_out_of_range_is_named(scenes):
+    data = scenes()
     data.labels[2, 3, 3] = 7
     with pytest.raises(ValueError, match="picture 2 of scenes holds the label 7, but with 3 classes"):
         fit(network(), data, None, QUICK, device="cpu")
 
 
-def test_another_number_of_classes_is_refused():
+def test_another_number_of_classes_is_refused(scenes):
     with pytest.raises(ValueError, match="3 classes and scenes has 5"):
-        data = Scenes()
+        data = scenes()
         data.num_classes = 5
         evaluate(network(), data)
 
 
-def test_evaluate_leaves_the_mode_and_does_not_depend_on_the_batch():
+def test_evaluate_leaves_the_mode_and_does_not_depend_on_the_batch(scenes):
     model = network().train()
-    one, many = evaluate(model, Scenes(), batch_size=1), evaluate(model, Scenes(), batch_size=4)
+    one, many = evaluate(model, scenes(), batch_size=1), evaluate(model, scenes(), batch_size=4)
     assert model.training and torch.equal(one.confusion, many.confusion) and torch.equal(one.boundary_union, many.boundary_union)
 
 
-def test_predict_keeps_the_photos_size_and_takes_paths(tmp_path):
+def test_predict_keeps_the_photos_size_and_takes_paths(tmp_path, scenes):
     from PIL import Image
 
     model = network().eval()
-    image = Scenes().images[0]
+    image = scenes().images[0]
     label = predict(model, image)
     assert label.shape == (24, 32) and label.dtype == torch.uint8
     Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / "photo.png")
@@ -259,14 +224,14 @@ class TestDevice:
         assert not hasattr(sys.modules.get("torchmetrics"), "__file__") or sys.modules["torchmetrics"].__file__
 
     @pytest.mark.gpu
-    def test_cpu_and_gpu_train_alike(self):
+    def test_cpu_and_gpu_train_alike(self, scenes):
         if not torch.cuda.is_available():
             pytest.skip("no CUDA device here")
         results = []
         for place in ("cpu", "cuda"):
             model = network()
             model[2] = nn.Identity()          # dropout draws from the device's own numbers
-            history = fit(model, Scenes(), Scenes(), replace(QUICK, precision="float32", scale=(0.5, 2.0), flip=True), device=place)
+            history = fit(model, scenes(), scenes(), replace(QUICK, precision="float32", scale=(0.5, 2.0), flip=True), device=place)
             results.append(history.losses)
         assert results[0] == pytest.approx(results[1], rel=1e-3)
 
