@@ -116,16 +116,19 @@ class Keep(Callback):
         self.written_at, self.step = time.monotonic(), run.step if done else self.step
 
     def on_step(self, run, step: int, loss: float) -> None:
-        if step != run.step:            # of several losses read at once only the last has its weights here
-            return
-        if self.stop or time.monotonic() - self.written_at >= self.seconds:
+        # Of several losses read at once only the last has its weights here; and where a look follows, it belongs to the state.
+        if step == run.step and not run.look_follows and (self.stop or time.monotonic() - self.written_at >= self.seconds):
             self._write(run)
-        if self.stop:
-            raise KeyboardInterrupt
+            self._end_if_asked()
 
     def on_evaluate(self, run, step: int, scores) -> None:
         if step < run.recipe.steps:
             self._write(run, scores)
+            self._end_if_asked()
+
+    def _end_if_asked(self) -> None:
+        if self.stop:
+            raise KeyboardInterrupt
 
     def on_end(self, run) -> None:
         self.write_checkpoint(run, run.history.scores[-1][1] if run.history.scores else None, finished=True)

@@ -53,7 +53,7 @@ def fit(model: nn.Module, train, valid, recipe: Recipe, callbacks: tuple[Callbac
     optimizer = make_optimizer(model, recipe)
     history = History(device=devices.describe(place), precision=devices.precision_for(place, recipe.precision), processes=world)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True) if recipe.average else None
-    run = Run(model, recipe, history, place, 0, optimizer, average, fabric.strategy.precision, feed)
+    run = Run(model, recipe, history, place, optimizer=optimizer, average=average, precision=fabric.strategy.precision, feed=feed)
     if resume is not None:
         state.restore(run, resume)
     network, optimizer = fabric.setup(model, optimizer)
@@ -107,6 +107,7 @@ def fit(model: nn.Module, train, valid, recipe: Recipe, callbacks: tuple[Callbac
             due = run.step == recipe.steps or bool(recipe.evaluate_every) and run.step % recipe.evaluate_every == 0
             if not due and run.step % recipe.read_every:
                 continue
+            run.look_follows = due and valid is not None
             values, unread = torch.stack(unread).tolist(), []
             history.seconds, history.waited = time.perf_counter() - started, feed.waited
             history.images_per_second = run.step * recipe.batch_size / history.seconds
@@ -116,7 +117,7 @@ def fit(model: nn.Module, train, valid, recipe: Recipe, callbacks: tuple[Callbac
                 history.losses.append(number)
                 for callback in told:
                     callback.on_step(run, step, number)
-            if due and valid is not None:
+            if run.look_follows:
                 scores = evaluate(run.scored, valid, precision=recipe.precision, rank=rank, world=world, add_up=all_ranks)
                 history.scores.append((run.step, scores))
                 for callback in told:

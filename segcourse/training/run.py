@@ -40,6 +40,7 @@ class Run:
     history: History
     device: torch.device
     step: int = 0
+    look_follows: bool = False               # whether the validation split is scored after this step: its state is whole only then
     optimizer: torch.optim.Optimizer | None = None
     average: nn.Module | None = None
     precision: object = None                 # Fabric's precision plug-in: float16's loss scale is part of a run's state

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -72,56 +73,59 @@ def test_all_void_gives_no_loss_and_no_nan():
 
 SCRIPT = '''
 import json, sys, torch
-from segcourse.training import Recipe, device, evaluate, fit
+from segcourse.training import Recipe, device
 sys.path.insert(0, {tests!r})
-from conftest import Scenes, build
+from test_parts import trained
 torch.set_num_threads(1)
-recipe = Recipe.from_dict(json.loads({recipe!r}))
-fabric = device.fabric(torch.device("cpu"), recipe.precision, devices={processes})
+results = []
+fabric = device.fabric(torch.device("cpu"), "float32", devices=2)
 fabric.launch()
-data = Scenes(8)
-data.labels[1::2, :20] = 3
-model = build(dropout=0.0, norm={norm})
-told = []
-class Listen:
-    def on_start(self, run): told.append("start")
-    def on_step(self, run, step, loss): told.append(step)
-    def on_evaluate(self, run, step, scores): pass
-    def on_end(self, run): pass
-history = fit(model, data, Scenes(5), recipe, callbacks=[Listen()], fabric=fabric)
-if not fabric.is_global_zero:
-    assert not told
-else:
-    assert told[:2] == ["start", 1] and history.processes == {processes}
-    state = {{name: value.double().flatten().tolist() for name, value in model.state_dict().items()}}
-    json.dump([state, history.losses, history.scores[-1][1].confusion.tolist()], open({out!r}, "w"))
+for recipe in json.loads({recipes!r}):
+    results.append(trained(Recipe.from_dict(recipe), fabric))
+if fabric.is_global_zero:
+    json.dump(results, open({out!r}, "w"))
 '''
 
 
-def trained_by(processes, recipe, tmp_path, norm=False):
-    """(weights, losses, confusion) of a run by so many processes, started by Fabric's launcher."""
-    out, script = tmp_path / f"{processes}.json", tmp_path / f"run{processes}.py"
-    script.write_text(SCRIPT.format(tests=str(Path(__file__).parent), recipe=json.dumps(recipe.as_dict()), processes=processes, out=str(out), norm=norm), encoding="utf-8")
+def trained(recipe, fabric=None):
+    """[weights, losses, confusion] of a run with this recipe."""
+    from conftest import Scenes, build
+
+    told = []
+
+    class Listen:
+        def on_start(self, run): told.append("start")
+        def on_step(self, run, step, loss): told.append(step)
+        def on_evaluate(self, run, step, scores): pass
+        def on_end(self, run): pass
+
+    model = build(dropout=0.0, norm=True)
+    history = fit(model, uneven(Scenes), Scenes(5), recipe, callbacks=[Listen()], device=None if fabric else "cpu", fabric=fabric)
+    assert told[:2] == (["start", 1] if fabric is None or fabric.is_global_zero else []) and history.processes == (fabric.world_size if fabric else 1)
+    return [flat(model).tolist(), history.losses, history.scores[-1][1].confusion.tolist()]
+
+
+def test_two_processes_train_like_one(tmp_path, monkeypatch):
+    """Same global batch, frozen batch norm, no dropout, void spread unevenly: losses and final weights are those of one process."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    base = replace(RECIPE, batch_norm="frozen", average=0.9, accumulate=2, clip=1.0)
+    recipes = [replace(base, precision=precision) for precision in ("float64", "float32")]
+    out, script = tmp_path / "results.json", tmp_path / "run.py"
+    script.write_text(SCRIPT.format(tests=str(Path(__file__).parent), recipes=json.dumps([recipe.as_dict() for recipe in recipes]), out=str(out)), encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if name not in ("LOCAL_RANK", "MASTER_PORT", "WORLD_SIZE", "NODE_RANK")}
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, encoding="utf-8", timeout=240, env=environment | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr[-3000:]
-    state, losses, confusion = json.loads(out.read_text(encoding="utf-8"))
-    return torch.tensor([number for values in state.values() for number in values], dtype=torch.float64), losses, confusion
+    for recipe, tolerance, two in zip(recipes, (1e-10, 1e-5), json.loads(out.read_text(encoding="utf-8")), strict=True):
+        one = trained(recipe)
+        assert max(abs(a - b) for a, b in zip(one[0], two[0], strict=True)) <= tolerance
+        assert max(abs(a - b) for a, b in zip(one[1], two[1], strict=True)) <= tolerance and len(one[1]) == 6
+        assert one[2] == two[2] and sum(map(sum, one[2])) == 5 * 24 * 31
 
 
-@pytest.mark.parametrize("precision, tolerance", [("float64", 1e-10), ("float32", 1e-5)])
-def test_two_processes_train_like_one(tmp_path, precision, tolerance):
-    """Same global batch, frozen batch norm, no dropout, void spread unevenly: losses and final weights are those of one process."""
-    recipe = replace(RECIPE, precision=precision, batch_norm="frozen", average=0.9, accumulate=2, clip=1.0)
-    one, two = (trained_by(processes, recipe, tmp_path, norm=True) for processes in (1, 2))
-    assert (one[0] - two[0]).abs().max() <= tolerance
-    assert max(abs(a - b) for a, b in zip(one[1], two[1], strict=True)) <= tolerance and len(one[1]) == 6
-    assert one[2] == two[2] and sum(map(sum, one[2])) == 5 * 24 * 31
-
-
-def test_a_batch_that_cannot_be_shared_is_refused(tmp_path):
-    with pytest.raises(AssertionError, match="a batch of 4 cannot be shared by 3 processes: choose a multiple of 3"):
-        trained_by(3, RECIPE, tmp_path)
+def test_a_batch_that_cannot_be_shared_is_refused(scenes, network):
+    three = SimpleNamespace(device=torch.device("cpu"), global_rank=0, world_size=3)
+    with pytest.raises(ValueError, match="a batch of 4 cannot be shared by 3 processes: choose a multiple of 3"):
+        fit(network(), scenes(), None, RECIPE, fabric=three)
 
 
 class TwoHeads(nn.Module):
