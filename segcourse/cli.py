@@ -19,6 +19,8 @@ app = typer.Typer(name="segcourse", no_args_is_help=True, add_completion=False, 
                            ko="의미론적 분할을, 그것을 만든 논문을 하나씩 뜯어보며 배워요."))
 data_app = typer.Typer(no_args_is_help=True, help=say(en="The data sets of the course.", ko="강의에서 쓰는 데이터 세트예요."))
 app.add_typer(data_app, name="data")
+bench_app = typer.Typer(no_args_is_help=True, help=say(en="Measure: the chapters' comparisons, the table on CamVid, speed.", ko="재요: 장의 비교 실험, CamVid 표, 속도."))
+app.add_typer(bench_app, name="bench")
 
 Root = Annotated[Optional[Path], typer.Option(help=say(en="folder that holds the data set (else SEGCOURSE_DATA, else data/)",
                                                        ko="데이터 세트가 있는 폴더(없으면 SEGCOURSE_DATA, 그다음 data/)"))]
@@ -168,23 +170,35 @@ def predict(
         console.print("  ".join(str(path) for path in written) + f"\n  {words}", soft_wrap=True)
 
 
-@app.command(help=say(en="Run a chapter's comparison and write segcourse/results: `segcourse bench chapter 01`.",
-                      ko="장의 비교 실험을 돌려 segcourse/results에 적어요: `segcourse bench chapter 01`."))
-def bench(
-    what: Annotated[str, typer.Argument(help="chapter")],
+@bench_app.command("chapter", help=say(en="Run a chapter's comparison and write segcourse/results: `segcourse bench chapter 01`.",
+                                       ko="장의 비교 실험을 돌려 segcourse/results에 적어요: `segcourse bench chapter 01`."))
+def bench_chapter(
     number: Annotated[str, typer.Argument(help="01")],
     seeds: Annotated[Optional[str], typer.Option(help=say(en="comma separated, for a trial; writes nothing", ko="쉼표로 나눈 시드, 시험용이라 저장하지 않아요"))] = None,
     steps: Annotated[Optional[int], typer.Option(help=say(en="for a trial; writes nothing", ko="시험용 스텝 수, 저장하지 않아요"))] = None,
 ) -> None:
-    if what != "chapter":
-        raise ValueError(say(en=f"bench {what!r} is not known: try `segcourse bench chapter 01`", ko=f"bench {what!r}는 없어요. `segcourse bench chapter 01`로 해 주세요."))
-    from segcourse.training import experiments
+    from segcourse.commands import bench
 
-    experiment = experiments.get(number)
-    trial = seeds is not None or steps is not None
-    path = experiment.bench(seeds=[int(part) for part in seeds.split(",")] if seeds else None, steps=steps, write=not trial, report=print)
-    if path is not None:
-        print(say(en=f"written: {path}", ko=f"{path} 파일에 적었어요."))
+    bench.chapter(number, seeds, steps)
+
+
+@bench_app.command("camvid", help=say(en="Train networks on CamVid with seeds 0, 1, 2 and write segcourse/results/camvid.json: the table beside the published numbers.",
+                                      ko="CamVid에서 시드 0, 1, 2로 네트워크를 학습해 공표 수치와 나란히 segcourse/results/camvid.json에 적어요."))
+def bench_camvid(
+    names: Annotated[Optional[list[str]], typer.Argument(help=say(en="networks (default: all that have a recipe)", ko="네트워크(기본: 학습 조건이 있는 것 모두)"))] = None,
+    quick: Annotated[bool, typer.Option(help=say(en="narrow networks at 180x240, minutes on a processor; the table says so", ko="좁은 네트워크를 180x240으로, 프로세서에서 몇 분. 표에 그렇게 적어요"))] = False,
+    seeds: Annotated[Optional[str], typer.Option(help=say(en="comma separated, for a trial; results stay as they are", ko="쉼표로 나눈 시드, 시험용이라 결과 파일은 그대로예요"))] = None,
+    recipe: Annotated[str, typer.Option(help=say(en="paper | ours", ko="paper | ours"))] = "ours",
+    backbone: Annotated[str, typer.Option(help=say(en="file of VGG16 weights, imagenet (torchvision's) or none", ko="VGG16 가중치 파일, imagenet(torchvision), none"))] = "imagenet",
+    root: Root = None,
+    device: Device = "auto",
+    out: Annotated[Path, typer.Option(help=say(en="folder of the runs", ko="학습 결과를 둘 폴더"))] = Path("runs"),
+    again: Annotated[bool, typer.Option(help=say(en="train what is there already as well", ko="이미 있는 것도 다시 학습해요"))] = False,
+    set_: Annotated[Optional[list[str]], typer.Option("--set", help=say(en="any value of the recipes, for a trial", ko="학습 조건의 값, 시험용"))] = None,
+) -> None:
+    from segcourse.commands import bench
+
+    bench.camvid(names or [], quick=quick, seeds=seeds, kind=recipe, backbone=backbone, root=root, device=device, folder=out, again=again, settings=set_)
 
 
 @app.command(help=say(en="Open JupyterLab on the chapters.", ko="JupyterLab으로 강의를 열어요."))

@@ -154,7 +154,8 @@ class Log(Callback):
         kept = []
         for line in self.path.read_text(encoding="utf-8").splitlines():
             try:
-                if json.loads(line).get("step", 0) <= step:
+                values = json.loads(line)
+                if values.get("step", 0) <= step or values.get("split") == "test":      # that the test images were looked at is never forgotten
                     kept.append(line + "\n")
             except ValueError:                  # the line at which the run was killed
                 continue

@@ -1,0 +1,67 @@
+"""`segcourse bench`: the chapters' comparisons, the table on CamVid, speed and the record."""
+
+import sys
+from pathlib import Path
+
+from segcourse.language import say
+
+
+def numbers(option: str, text: str | None) -> list[int] | None:
+    """"0,1,2" -> [0, 1, 2]. Raises ValueError for anything else."""
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() for part in parts):
+        raise ValueError(say(en=f"{option} must be whole numbers with commas, as 0,1,2, not {text!r}", ko=f"{option}에는 0,1,2처럼 쉼표로 나눈 정수를 써야 하는데 {text!r}이에요. 고쳐 주세요."))
+    return [int(part) for part in parts]
+
+
+def chapter(number: str, seeds: str | None, steps: int | None) -> None:
+    """Run a chapter's comparison."""
+    from segcourse.training import experiments
+
+    experiment = experiments.get(number)
+    trial = seeds is not None or steps is not None
+    path = experiment.bench(seeds=numbers("--seeds", seeds), steps=steps, write=not trial, report=print)
+    if path is not None:
+        print(say(en=f"written: {path}", ko=f"{path} 파일에 적었어요."))
+
+
+def camvid(names: list[str], *, quick: bool, seeds: str | None, kind: str, backbone: str, root: Path | None, device: str, folder: Path, again: bool,
+           settings: list[str] | None) -> None:
+    """Fill the table on CamVid and print it. With other seeds or settings it is a trial, and the results file stays as it is."""
+    from segcourse.commands.training import setting
+    from segcourse.training import Progress, benchmark
+    from segcourse.training import device as devices
+
+    overrides = dict(setting(text) for text in settings or [])
+    chosen = numbers("--seeds", seeds) or list(benchmark.SEEDS)
+    trial = bool(overrides) or chosen != list(benchmark.SEEDS)
+    folder = folder / "trial" if trial else folder
+    results = benchmark.run(names, quick=quick, seeds=chosen, kind=kind, backbone=backbone, root=root, device=devices.choose(device), folder=folder, again=again,
+                            overrides=overrides, write=not trial, callbacks=lambda: (Progress(),), report=lambda text: print(text, flush=True))
+    show(benchmark.lines(results), title=title(results))
+    if not trial:
+        print(say(en=f"written: {benchmark.path(quick)}", ko=f"{benchmark.path(quick)} 파일에 적었어요."))
+
+
+def title(results: dict) -> str:
+    """What the table is of; a quick one says that it is."""
+    text = say(en="CamVid, test split (233 images), void excluded, mIoU and pixel accuracy in %", ko="CamVid 시험 분할(233장), 무시 레이블 제외, mIoU와 픽셀 정확도는 %")
+    if results["quick"]:
+        text = say(en="QUICK: narrow networks from nothing, a few passes at 180x240, no reproduction of a published number. ",
+                   ko="간이 실행: 좁은 네트워크를 처음부터 180x240으로 몇 바퀴만 학습했어요. 공표 수치의 재현이 아니에요. ") + text
+    return text
+
+
+def show(lines: list[list[str]], *, title: str) -> None:
+    """Print a table, its first line the head."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for number, head in enumerate(lines[0]):
+        table.add_column(head, justify="left" if number in (0, len(lines[0]) - 1) else "right")
+    for line in lines[1:]:
+        table.add_row(*line)
+    Console(width=None if sys.stdout.isatty() else 200).print(table)

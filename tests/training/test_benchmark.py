@@ -1,0 +1,135 @@
+"""The table on CamVid: rows, what makes them, what they stand beside; in miniature, on a drawn CamVid."""
+
+import json
+import statistics
+
+import pytest
+
+from segcourse import cli
+from segcourse.training import benchmark, jobs, recipes
+
+TINY = {"steps": 2, "batch_size": 2}
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path):
+    """Results in a folder of the test's own, networks narrow."""
+    monkeypatch.setattr(benchmark, "path", lambda quick=False: tmp_path / ("camvid-quick.json" if quick else "camvid.json"))
+    monkeypatch.setattr(benchmark, "QUICK_SIZE", (24, 32))
+    real = recipes.network_options
+    monkeypatch.setattr(recipes, "network_options", lambda name, **how: real(name, **how) | {"width": 0.03})
+    return tmp_path
+
+
+def run(folder, names=("fcn32s", "fcn8s"), **more):
+    return benchmark.run(names, quick=True, root=folder, device="cpu", folder=folder / "runs", overrides=TINY, **more)
+
+
+def test_every_seed_is_a_row_and_counts(small, camvid_folder):
+    said = []
+    results = run(camvid_folder, seeds=(0, 1), report=said.append)
+    assert [(row["name"], row["seed"]) for row in results["rows"]] == [("fcn32s", 0), ("fcn32s", 1), ("fcn8s", 0), ("fcn8s", 1)] and len(said) == 4
+    assert results == json.loads(benchmark.path(True).read_text(encoding="utf-8")) and results["quick"]
+    mine = [row["miou"] for row in results["rows"] if row["name"] == "fcn8s"]
+    assert results["summary"]["fcn8s"]["miou"] == {"mean": pytest.approx(statistics.mean(mine)), "sd": pytest.approx(statistics.stdev(mine))}
+    row = results["rows"][0]
+    assert {"parameters", "seconds", "images_per_second", "peak_memory_bytes", "pretrained", "device", "commit", "recipe", "command", "waited_share"} <= set(row)
+    assert row["test_images"] == 3 and row["test_scored"] == 1 and row["size"] == [24, 32] and row["pretrained"] is None
+    assert row["miou"] == json.loads((camvid_folder / "runs" / "camvid-quick" / "fcn32s-seed0" / "scores.json").read_text(encoding="utf-8"))["test"]["miou"]
+
+
+def test_what_is_there_is_not_trained_again_and_other_rows_stay(small, camvid_folder, monkeypatch):
+    first = run(camvid_folder, seeds=(0,))
+    trained, real = [], jobs.run
+    monkeypatch.setattr(jobs, "run", lambda job, **how: trained.append((job.name, job.recipe.seed)) or real(job, **how))
+    assert run(camvid_folder, seeds=(0,))["rows"] == first["rows"] and trained == []
+    more = run(camvid_folder, names=("fcn8s",), seeds=(0, 1))
+    assert trained == [("fcn8s", 1)] and [(row["name"], row["seed"]) for row in more["rows"]] == [("fcn32s", 0), ("fcn8s", 0), ("fcn8s", 1)]
+    other = benchmark.run(("fcn8s",), quick=True, root=camvid_folder, device="cpu", folder=camvid_folder / "runs", overrides=TINY | {"lr": 1e-3}, seeds=(0,))
+    assert trained[1:] == [("fcn8s", 0)] and {row["recipe"]["lr"] for row in other["rows"] if row["seed"] == 0 and row["name"] == "fcn8s"} == {1e-3}
+    run(camvid_folder, names=("fcn32s",), seeds=(0,), again=True)
+    assert trained[2:] == [("fcn32s", 0)]
+
+
+def test_a_table_that_was_broken_off_goes_on(small, camvid_folder, monkeypatch):
+    """The results file is lost, the runs are there: none is trained again."""
+    first = run(camvid_folder, seeds=(0,))
+    benchmark.path(True).unlink()
+    monkeypatch.setattr(jobs, "run", lambda *_, **__: pytest.fail("trained again"))
+    assert run(camvid_folder, seeds=(0,))["rows"] == first["rows"]
+
+
+def test_the_published_numbers_stand_beside_ours():
+    assert benchmark.quoted("fcn8s") == {"miou": "57.0", "pixel_accuracy": "88.0"} and benchmark.quoted("fcn32s") == {"miou": "", "pixel_accuracy": ""}
+    row = {"name": "fcn8s", "miou": 0.63, "pixel_accuracy": 0.9, "boundary_iou": 0.4, "parameters": 134489759, "seconds": 140.0, "images_per_second": 239.0,
+           "peak_memory_bytes": 9_100_000_000, "pretrained": {"backbone": "vgg16_features.pt"}}
+    rows = [row | {"seed": seed, "miou": miou} for seed, miou in enumerate((0.62, 0.63, 0.64))]
+    head, line = benchmark.lines({"rows": rows, "summary": benchmark.summarise(rows)})
+    assert len(head) == len(line)
+    assert line == ["fcn8s", "57.0", "63.00 ± 1.00", "62.00 63.00 64.00", "88.0", "90.00 ± 0.00", "134.49M", "140", "9.1 GB", "239.0", "vgg16_features.pt"]
+
+
+def test_full_size_is_the_papers_network_with_the_backbone_and_quick_is_neither():
+    full, quick = benchmark.job("fcn8s", 1, backbone="imagenet"), benchmark.job("fcn8s", 1, quick=True)
+    assert full.options == {} and full.backbone == "imagenet" and full.recipe.seed == 1 and full.data_options == {}
+    assert quick.options["width"] == 0.125 and quick.backbone is None and quick.data_options == {"size": benchmark.QUICK_SIZE}
+    assert benchmark.job("fcn_alexnet", 0).backbone is None
+    assert benchmark.job("fcn8s", 0, kind="paper").recipe.optimizer == "sgd"
+    with pytest.raises(ValueError, match="fcn8s"):
+        benchmark.job("fcn8z", 0)
+
+
+def test_no_results_name_the_command(small):
+    with pytest.raises(FileNotFoundError, match="segcourse bench camvid --quick"):
+        benchmark.read(quick=True)
+
+
+def test_the_command_marks_a_quick_table_and_a_trial_writes_nothing(small, camvid_folder, capsys):
+    words = ["bench", "camvid", "fcn32s", "--quick", "--root", str(camvid_folder), "--device", "cpu", "--out", str(camvid_folder / "runs"), "--set", "steps=1", "--set", "batch_size=2"]
+    assert cli.run([*words, "--seeds", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert "QUICK" in printed and "no reproduction" in printed and "fcn32s" in printed and "written" not in printed and not benchmark.path(True).exists()
+    assert cli.run([*words, "--seeds", "a"]) == 2 and "--seeds" in capsys.readouterr().err
+    assert cli.run(["bench", "camvid", "fcn9", "--quick"]) == 2 and "fcn" in capsys.readouterr().err
+
+
+def test_torchvisions_weights_come_from_a_server_checked_or_not_at_all(tmp_path, monkeypatch):
+    """The real download, from a server on 127.0.0.1: right bytes are read, wrong ones and none are refused with the way by hand."""
+    import hashlib
+    import http.server
+    import threading
+
+    import torch
+
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
+    torch.save({"features.0.weight": torch.ones(4, 3, 3, 3)}, tmp_path / "w.pth")
+    digest = hashlib.sha256((tmp_path / "w.pth").read_bytes()).hexdigest()[:8]
+    (tmp_path / "w.pth").rename(tmp_path / f"vgg16-{digest}.pth")
+    (tmp_path / "vgg16-00000000.pth").write_bytes((tmp_path / f"vgg16-{digest}.pth").read_bytes())
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(tmp_path))
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        at = f"http://127.0.0.1:{server.server_port}"
+        assert jobs.imagenet_vgg16(f"{at}/vgg16-{digest}.pth")["features.0.weight"].sum() == 108
+        for wrong in ("vgg16-00000000.pth", "vgg16-11111111.pth"):
+            with pytest.raises(OSError, match="--backbone FILE"):
+                jobs.imagenet_vgg16(f"{at}/{wrong}")
+    finally:
+        server.shutdown()
+    with pytest.raises(OSError, match="--backbone none"):
+        jobs.imagenet_vgg16(f"{at}/vgg16-22222222.pth")
+
+
+def test_a_network_without_vgg_refuses_a_backbone(camvid_folder, capsys):
+    (camvid_folder / "w.pt").write_bytes(b"x")
+    assert cli.run(["train", "fcn_alexnet", "--data", "camvid", "--root", str(camvid_folder), "--out", str(camvid_folder / "out"), "--backbone", str(camvid_folder / "w.pt"),
+                    "--width", "0.03", "--padding", "same", "--steps", "1", "--device", "cpu"]) == 2
+    assert "fcn_alexnet is not built on VGG16" in capsys.readouterr().err
