@@ -66,7 +66,7 @@ def _archive(name: str, root: Path | None) -> list[str]:
     return [line(name, say(en=f"{en}; {there}: `segcourse data get {name}` fetches {archive.file}, about {cost}{left}",
                            ko=f"{ko}. {there}. `segcourse data get {name}`로 받아 주세요({archive.file}, 약 {cost}{left})")),
             line("", say(en=f"by hand: put {archive.file} into {base} and run `segcourse data get {name}`, which checks and unpacks it",
-                         ko=f"직접 받으려면 {archive.file}을 {base}에 넣고 `segcourse data get {name}`을 실행해 주세요. 확인하고 풀어 줘요"))]
+                         ko=f"직접 받으려면 {archive.file} 파일을 {base}에 넣고 {josa(f'`segcourse data get {name}`', '을/를')} 실행해 주세요. 확인하고 풀어 줘요"))]
 
 
 class _Lines:
@@ -166,14 +166,14 @@ def _get_archive(name: str, root: Path | None, mirror: str | None, say_line: Cal
             report = archives.bring(archive, base, is_there=lambda: voc.whole(name, root), mirror=mirror, progress=progress.reached, notice=progress.notice)
         except KeyboardInterrupt:
             raise Interrupted(say(en=f"stopped by Ctrl-C; what has come of {archive.file} stays in {base}. Run the command again: it goes on from there",
-                                  ko=f"Ctrl-C로 멈췄어요. 받은 만큼의 {archive.file}은 {base}에 있어요. 다시 실행하면 이어서 받아요")) from None
+                                  ko=f"Ctrl-C로 멈췄어요. {archive.file} 파일은 받은 만큼 {base}에 있어요. 다시 실행하면 이어서 받아요")) from None
     for path in report.aside:
         say_line(say(en=f"what was in the way is now {path}", ko=f"그 자리에 있던 것은 {path}로 이름을 바꿨어요"))
     if report.folder is None:
         address, why = report.failed[-1]
         raise RuntimeError(say(
             en=f"{archive.file} did not come; {len(report.failed)} tried, the last {address}: {why}. Run the command again later; or {archives.by_hand(archive, base)}",
-            ko=f"{archive.file}을 못 받았어요. {len(report.failed)}곳을 시도했고 마지막은 {address}({why}). 나중에 다시 실행해 주세요. "
+            ko=f"{archive.file} 파일을 못 받았어요. {len(report.failed)}곳을 시도했고 마지막은 {address}({why}). 나중에 다시 실행해 주세요. "
                f"{archives.by_hand(archive, base)}."))
     came = say(en=f" ({megabytes(report.bytes)}, {report.seconds:.0f} s)", ko=f"({megabytes(report.bytes)}, {report.seconds:.0f}초)") if report.came else ""
     say_line(f"{report.folder}: " + (say(en="fetched and unpacked", ko="받아서 풀었어요") + came if report.came else

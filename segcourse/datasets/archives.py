@@ -21,7 +21,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from segcourse.datasets import disk, fetch
-from segcourse.language import say
+from segcourse.language import josa, say
 
 _CHUNK = 1 << 18
 _SPARE = 1 << 26          # bytes left free on the disk beyond what is to come
@@ -73,8 +73,8 @@ def by_hand(archive: Archive, root: Path) -> str:
     return say(
         en=f"by hand: get {archive.file} (MD5 {archive.md5}) from {archive.addresses[0]} or a colleague, put it into {root}, and run "
            f"`segcourse data get {archive.name}` again: it checks and unpacks it",
-        ko=f"직접 받으려면 {archive.file}(MD5 {archive.md5})을 {archive.addresses[0]} 에서 받거나 동료에게 얻어서 {root} 폴더에 넣고 "
-           f"`segcourse data get {archive.name}`을 다시 실행해 주세요. 확인하고 풀어 줘요")
+        ko=f"직접 받으려면 {archive.file} 파일(MD5 {archive.md5})을 {archive.addresses[0]} 에서 받거나 동료에게 얻어서 {root} 폴더에 넣고 "
+           f"{josa(f'`segcourse data get {archive.name}`', '을/를')} 다시 실행해 주세요. 확인하고 풀어 줘요")
 
 
 def at_mirror(archive: Archive, mirror: str) -> str:
