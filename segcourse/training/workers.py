@@ -85,7 +85,7 @@ class _Pictures(torch.utils.data.Dataset):
             try:
                 return self.dataset[index]
             except (ValueError, OSError) as error:
-                return error
+                return error.with_traceback(None)
 
     def __getitem__(self, position: int) -> tuple[Tensor, Tensor] | Exception:
         pair = self._read(self.order[position])
@@ -108,8 +108,8 @@ class _Labels(_Pictures):
 class _Positions:
     """For each step from `first` on, the positions of this rank's share of its batch."""
 
-    def __init__(self, recipe: Recipe, rank: int, world: int):
-        self.size, self.steps, self.first = recipe.batch_size, recipe.steps, 0
+    def __init__(self, recipe: Recipe, rank: int, world: int, first: int = 0):
+        self.size, self.steps, self.first = recipe.batch_size, recipe.steps, first
         self.share = range(-(-rank * self.size // world), -(-(rank + 1) * self.size // world))
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -127,6 +127,14 @@ def _together(pairs: list) -> tuple[Tensor, Tensor] | Exception:
 
 def _as_it_is(item):
     return item
+
+
+def _without_errors(loader: DataLoader) -> Iterator:
+    """What comes from the loader, up to an error, which is raised."""
+    for came in loader:
+        if isinstance(came, Exception):
+            raise came
+        yield came
 
 
 def sensible_workers(world: int = 1) -> int:
@@ -159,22 +167,19 @@ class Workers:
         if not self.count:
             raise ValueError(say(en=f"{dataset.name} has no pictures: check its folder", ko=f"{dataset.name}에 이미지가 없어요. 폴더를 확인해 주세요."))
         self._crop = recipe.crop or (tuple(dataset[0][0].shape[-2:]) if recipe.scale else None)
-        self._positions = _Positions(recipe, rank, world)
+        self._rank, self._world = rank, world
         self._number = sensible_workers(world) if workers is None else workers
         self._start = start if self._number else None
-        # The loader draws a seed for its workers from the caller's generator, unless it has one of its own.
-        self._loader = DataLoader(_Pictures(dataset, recipe, self._crop), batch_sampler=self._positions, num_workers=self._number, collate_fn=_together,
-                                  pin_memory=self.device.type == "cuda", persistent_workers=self._number > 0, multiprocessing_context=self._start,
-                                  generator=torch.Generator())
+
+    def _loader(self, pictures: _Pictures, **options) -> DataLoader:
+        # One pass of the loader is the whole run, so its workers live as long, and end with it: "persistent" ones would outlive an error until the
+        # garbage collector finds them. A generator of its own: it draws a seed for the workers, which use none.
+        return DataLoader(pictures, num_workers=self._number, pin_memory=self.device.type == "cuda", multiprocessing_context=self._start,
+                          generator=torch.Generator(), **options)
 
     def labels(self) -> Iterator[Tensor]:
         """Every label once, uint8 (H, W), in the data set's order: for class weights."""
-        loader = DataLoader(_Labels(self.dataset, self.recipe, self._crop), batch_size=None, num_workers=self._number, collate_fn=_as_it_is,
-                            multiprocessing_context=self._start, generator=torch.Generator())
-        for label in loader:
-            if isinstance(label, Exception):
-                raise label
-            yield label
+        yield from _without_errors(self._loader(_Labels(self.dataset, self.recipe, self._crop), batch_size=None, collate_fn=_as_it_is))
 
     def fingerprint(self) -> str:
         """A hash of the split, its number of pictures and the names of their files: a run must go on with the data it began with. No file is read."""
@@ -187,12 +192,11 @@ class Workers:
     def batches(self, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """For each step from `first` (0 is the run's first) to the last: this rank's share, images normalised float32 (n, 3, h, w) and labels
         uint8 (n, h, w), on the device."""
-        self._positions.first = first
+        pictures, positions = _Pictures(self.dataset, self.recipe, self._crop), _Positions(self.recipe, self._rank, self._world, first)
+        loader = self._loader(pictures, batch_sampler=positions, collate_fn=_together)
         began, copied_in_the_background = time.perf_counter(), self.device.type == "cuda"
-        for batch in self._loader:
+        for batch in _without_errors(loader):
             self.waited += time.perf_counter() - began
-            if isinstance(batch, Exception):
-                raise batch
             images, labels = (part.to(self.device, non_blocking=copied_in_the_background) for part in batch)
             yield normalise(images), labels
             began = time.perf_counter()

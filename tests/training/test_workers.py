@@ -3,6 +3,8 @@
 import dataclasses
 import importlib.util
 import math
+import multiprocessing
+import time
 from pathlib import Path
 
 import pytest
@@ -207,6 +209,24 @@ def test_a_damaged_picture_is_the_data_sets_own_line(tmp_path, number, start, la
     for said in (str(error.value), str(again.value)):
         assert "2008_000008.jpg" in said and "\n" not in said and "Traceback" not in said
         assert "is damaged or no picture" in said if language == "en" else said.endswith("바꿔 주세요.")
+
+
+@pytest.mark.parametrize("how", ["error", "left"])
+def test_workers_end_at_once_when_a_run_does(tmp_path, how):
+    path = vocs.write_voc(tmp_path) / "JPEGImages/2008_000008.jpg"
+    if how == "error":
+        path.write_bytes(b"")
+    before, held = set(multiprocessing.active_children()), None
+    batches = Workers(datasets.load("voc", "train", root=tmp_path), RECIPE, "cpu", workers=2).batches()
+    started = time.monotonic()
+    try:
+        next(batches)
+        assert len(set(multiprocessing.active_children()) - before) == 2
+        batches.close()
+    except ValueError as error:
+        held = error                                      # a notebook keeps the last error, with all its frames
+    assert (held is not None) == (how == "error")
+    assert not set(multiprocessing.active_children()) - before and time.monotonic() - started < 4
 
 
 def test_pictures_of_different_sizes_need_a_crop(voc):
