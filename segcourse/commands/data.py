@@ -47,7 +47,8 @@ def _camvid(root: Path | None) -> list[str]:
 
 _ARCHIVES = {      # what each is for: English, Korean
     "voc": ("PASCAL VOC 2012, for the splits train and valid", "PASCAL VOC 2012. train과 valid 분할에 써요"),
-    "sbd": ("more labels for VOC's images, for voc's splits train_aug, sbd_train and seg11valid", "VOC 이미지의 추가 레이블. voc의 train_aug, sbd_train, seg11valid 분할에 써요"),
+    "sbd": ("more labels for VOC's images, for voc's splits train_aug, sbd_train and seg11valid",
+            "VOC 이미지의 추가 레이블. voc의 train_aug, sbd_train, seg11valid 분할에 써요"),
     "voc2011": ("PASCAL VOC 2011, for voc's split seg11valid alone", "PASCAL VOC 2011. voc의 seg11valid 분할에만 써요"),
 }
 
@@ -163,7 +164,8 @@ def _get_archive(name: str, root: Path | None, mirror: str | None, say_line: Cal
     progress = (_Bar if sys.stdout.isatty() else _Lines)(name, 1, archive.size)
     with progress:
         try:
-            report = archives.bring(archive, base, is_there=lambda: voc.whole(name, root), mirror=mirror, progress=progress.reached, notice=progress.notice)
+            report = archives.bring(archive, base, is_there=lambda: voc.whole(name, root), mirror=mirror, progress=progress.reached,
+                                    notice=progress.notice)
         except KeyboardInterrupt:
             raise Interrupted(say(en=f"stopped by Ctrl-C; what has come of {archive.file} stays in {base}. Run the command again: it goes on from there",
                                   ko=f"Ctrl-C로 멈췄어요. {archive.file} 파일은 받은 만큼 {base}에 있어요. 다시 실행하면 이어서 받아요")) from None
@@ -172,14 +174,20 @@ def _get_archive(name: str, root: Path | None, mirror: str | None, say_line: Cal
     if report.folder is None:
         address, why = report.failed[-1]
         raise RuntimeError(say(
-            en=f"{archive.file} did not come; {len(report.failed)} tried, the last {address}: {why}. Run the command again later; or {archives.by_hand(archive, base)}",
+            en=f"{archive.file} did not come; {len(report.failed)} tried, the last {address} ({why}). Run the command again later; or "
+               f"{archives.by_hand(archive, base)}",
             ko=f"{archive.file} 파일을 못 받았어요. {len(report.failed)}곳을 시도했고 마지막은 {address}({why}). 나중에 다시 실행해 주세요. "
                f"{archives.by_hand(archive, base)}."))
-    came = say(en=f" ({megabytes(report.bytes)}, {report.seconds:.0f} s)", ko=f"({megabytes(report.bytes)}, {report.seconds:.0f}초)") if report.came else ""
-    say_line(f"{report.folder}: " + (say(en="fetched and unpacked", ko="받아서 풀었어요") + came if report.came else
-                                     say(en=f"unpacked from {report.kept}, which may be deleted now", ko=f"{report.kept}에서 풀었어요. 이 파일은 이제 지워도 돼요")
-                                     if report.kept else say(en="was there", ko="이미 있었어요")))
-    say_line(say(en="pictures its lists name: ", ko="목록에 있는 이미지: ") + ", ".join(f"{part} {count}" for part, count in voc.counted(name, root).items()))
+    if report.came:
+        how = say(en=f"fetched and unpacked ({megabytes(report.bytes)}, {report.seconds:.0f} s)",
+                  ko=f"받아서 풀었어요({megabytes(report.bytes)}, {report.seconds:.0f}초)")
+    elif report.kept:
+        how = say(en=f"unpacked from {report.kept}, which may be deleted now", ko=f"{report.kept}에서 풀었어요. 이 파일은 이제 지워도 돼요")
+    else:
+        how = say(en="was there", ko="이미 있었어요")
+    say_line(f"{report.folder}: {how}")
+    counts = ", ".join(f"{part} {count}" for part, count in voc.counted(name, root).items())
+    say_line(say(en=f"pictures its lists name: {counts}", ko=f"목록에 있는 이미지: {counts}"))
 
 
 def _summary(folder: Path, report) -> list[str]:

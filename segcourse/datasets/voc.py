@@ -212,8 +212,8 @@ class VOC(Dataset):
             listed = None if base is None else base / _YEAR["2012"] / _LISTS / "seg11valid.txt"
             if listed is None or not listed.is_file():
                 raise FileNotFoundError(say(
-                    en=f"seg11valid needs VOC2011's lists, and {self.root} has no {_YEAR['2011'].as_posix()}: `segcourse data get voc2011` fetches it; or put "
-                       f"the FCN authors' seg11valid.txt into {_YEAR['2012'].as_posix()}/{_LISTS.as_posix()}",
+                    en=f"seg11valid needs VOC2011's lists, and {self.root} has no {_YEAR['2011'].as_posix()}: `segcourse data get voc2011` fetches it; "
+                       f"or put the FCN authors' seg11valid.txt into {_YEAR['2012'].as_posix()}/{_LISTS.as_posix()}",
                     ko=f"seg11valid에는 VOC2011의 목록이 필요한데 {self.root}에 {_YEAR['2011'].as_posix()}이 없어요. `segcourse data get voc2011`로 받거나 "
                        f"FCN 저자의 seg11valid.txt를 {_YEAR['2012'].as_posix()}/{_LISTS.as_posix()}에 넣어 주세요."))
             both = [self._voc("2012", part) for part in ("train", "val")]
@@ -222,8 +222,9 @@ class VOC(Dataset):
                 self._add(source, without={Path(path).stem for path in source.images} - wanted)
             found = {Path(self._sources[at].images[index]).stem for at, index in self._where}
             if wanted - found:
-                raise ValueError(say(en=f"{listed} names {sorted(wanted - found)[0]}, which VOC2012 has no label of ({len(wanted - found)} such): replace the list",
-                                     ko=f"{listed}의 {sorted(wanted - found)[0]}는 VOC2012에 레이블이 없어요(모두 {len(wanted - found)}개). 목록을 바꿔 주세요."))
+                first, number = min(wanted - found), len(wanted - found)
+                raise ValueError(say(en=f"{listed} names {first}, which VOC2012 has no label of ({number} such): replace the list",
+                                     ko=f"{listed}의 {josa(first, '은/는')} VOC2012에 레이블이 없어요(모두 {number}개). 목록을 바꿔 주세요."))
             self._of_2012 = True
 
     def _add(self, source, without: set[str] = frozenset()) -> None:

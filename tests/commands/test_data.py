@@ -23,7 +23,7 @@ def small(content, server, monkeypatch):
     real, bring = voc.archives, archives.bring
     mine = {"md5": hashlib.md5(content).hexdigest(), "size": len(content), "unpacked": len(content),
             "addresses": tuple(f"{server.address}{mirror}/{kit.FILE}" for mirror in ("first", "second"))}
-    monkeypatch.setattr(voc, "archives", lambda: {name: dataclasses.replace(archive, **mine) if name == "voc" else archive for name, archive in real().items()})
+    monkeypatch.setattr(voc, "archives", lambda: real() | {"voc": dataclasses.replace(real()["voc"], **mine)})
     monkeypatch.setattr(archives, "bring", lambda *args, **options: bring(*args, **kit.QUICK | options))
     return mine["md5"]
 
