@@ -2,6 +2,7 @@
 
     streets   street scenes drawn by the package, CamVid's classes, no download
     camvid    the public CamVid, 360x480
+    voc       PASCAL VOC 2012, with the further labels of SBD (see `segcourse.datasets.voc` for its splits)
     folder    pictures of the reader's own
 """
 
@@ -32,6 +33,8 @@ def __dir__():
 _SETS = {
     "streets": ("streets", "Streets", ("train", "valid", "test"), False),
     "camvid": ("camvid", "CamVid", ("train", "valid", "test"), True),
+    # VOC's three tests are named to say that their labels are not public.
+    "voc": ("voc", "VOC", ("train", "train_aug", "sbd_train", "valid", "seg11valid", "test", "test2011", "test2012"), True),
     "folder": ("folder", "Folder", ("all", "train", "valid", "test"), True),
 }
 
@@ -64,7 +67,7 @@ def check_split(name: str, split: str) -> str:
 
 
 def load(name: str, split: str, root: str | Path | None = None, **options):
-    """The split ("train", "valid" or "test") of the data set called `name`; `root` is where to look for files (see `data_root`).
+    """The split ("train", "valid" or "test"; voc has more) of the data set called `name`; `root` is where to look for files (see `data_root`).
 
     Options: `size=(h, w)` everywhere; `length=` for streets. Raises ValueError for an unknown name, split or option,
     FileNotFoundError where files are missing.

@@ -12,13 +12,20 @@ class Dataset:
     """A split of pictures with one class per pixel: ``len(d)``, ``d[i] -> (image uint8 (3, H, W), label uint8 (H, W))``, iteration.
 
     `name`, `split`, `palette` (see `palettes.Palette`), and from the palette `classes` (English names), `num_classes` and `void`, the label that
-    counts neither in the loss nor in a score.
+    counts neither in the loss nor in a score. `same_size` says whether all pictures have one size, so that they can be stacked and held.
     """
+
+    same_size = True
 
     def __init__(self, *, name: str, split: str, palette):
         self.name, self.split, self.palette = name, split, palette
         self.classes = palette.names_en
         self.num_classes, self.void = len(palette.names_en), palette.void
+
+    @property
+    def meaning(self) -> str:
+        """What the split is, in the language in force: printed beside every score, so that nobody compares two splits of one name."""
+        return say(en=f"{self.name} {self.split}, {len(self)} images", ko=f"{self.name} {self.split}, 이미지 {len(self)}장")
 
     def __len__(self) -> int:
         raise TypeError(f"{type(self).__name__} does not say how many pictures it has")

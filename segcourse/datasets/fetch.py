@@ -17,6 +17,7 @@ import math
 import os
 import platform
 import queue
+import re
 import shutil
 import threading
 import time
@@ -234,7 +235,7 @@ def _reason(error: Exception, url: str) -> str:
     if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):     # pooch: another hash
         return say(en="other bytes came than the manifest names", ko="목록과 다른 내용이 왔어요")
     if isinstance(error, requests.exceptions.ProxyError):
-        if "407" in text:
+        if re.search(r"\b407\b", text):                  # as a word: the text also has the addresses of objects in memory
             return _wants_a_name(url)
         return say(en=f"the proxy {_proxy(url)} cannot be reached: correct HTTPS_PROXY (or the system's proxy), or unset it",
                    ko=f"프록시 {_proxy(url)}에 연결할 수 없어요. HTTPS_PROXY나 시스템 프록시 설정을 고치거나 지워 주세요")

@@ -5,15 +5,19 @@ readers. Ours start from a hue that fits the thing (a light sky, a green tree, a
 any two classes differ by at least 28 in CIELAB, by at least 18 as seen by readers with protanopia, deuteranopia or tritanopia (simulated after
 Machado, Oliveira and Fernandes, 2009), and until classes that touch in a street differ by at least 8 in lightness, so that a grey print still
 shows the outline. tests/datasets/test_palettes.py measures all of it.
+
+PASCAL VOC's classes keep their official colours: they are known from every paper, and stand in the label files themselves. They pass no such
+measure (a bus and a motorbike differ by 9, for readers with protanopia by 1), so a picture in them needs the names of its classes beside it.
 """
 
+import difflib
 from dataclasses import dataclass
 
 import numpy as np
 
 from segcourse.language import current, josa, say
 
-__all__ = ["Palette", "CAMVID"]
+__all__ = ["Palette", "CAMVID", "VOC", "get"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,3 +120,31 @@ CAMVID = Palette(
     ], dtype=np.uint8),
     void=11,
 )
+
+
+def voc_colour(label: int) -> tuple[int, int, int]:
+    """(R, G, B) of one label, 0 to 255, in the colour map of PASCAL VOC's development kit.
+
+    The bits of the label are dealt out in turn to red, green and blue, each channel filled from its highest bit down.
+    """
+    return tuple(sum((label >> (3 * place + channel) & 1) << (7 - place) for place in range(3)) for channel in range(3))
+
+
+VOC = Palette(
+    names_en=("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog", "horse",
+              "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+    names_ko=("배경", "비행기", "자전거", "새", "보트", "병", "버스", "자동차", "고양이", "의자", "소", "식탁", "개", "말", "오토바이", "사람", "화분", "양", "소파",
+              "기차", "모니터"),
+    colours=np.array([voc_colour(label) for label in (*range(21), 255)], dtype=np.uint8),
+    void=255,
+)
+
+_OF = {"streets": CAMVID, "camvid": CAMVID, "folder": CAMVID, "voc": VOC}
+
+
+def get(name: str) -> Palette:
+    """The palette of the data set called `name`, as a checkpoint notes it. Raises ValueError naming the nearest for an unknown one."""
+    if name not in _OF:
+        near = (difflib.get_close_matches(str(name).lower(), _OF, n=1, cutoff=0.5) or [", ".join(_OF)])[0]
+        raise ValueError(say(en=f"no palette is called {name!r}: try {near}", ko=f"{name!r}라는 팔레트는 없어요. {near}로 해 주세요."))
+    return _OF[name]

@@ -20,13 +20,14 @@ def picture_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
 
 
-def _open(path: Path) -> Image.Image:
-    """The decoded picture. Raises ValueError for a file that is damaged or no picture, FileNotFoundError for none at all."""
+def _open(path: Path, *, decode: bool = True) -> Image.Image:
+    """The picture, decoded unless only its size is asked for. Raises ValueError for a file that is damaged or no picture, FileNotFoundError for none."""
     if not Path(path).is_file():
         raise FileNotFoundError(say(en=f"there is no file {path}: check the name", ko=f"{path} 파일이 없어요. 이름을 확인해 주세요."))
     try:
         picture = Image.open(path)
-        picture.load()
+        if decode:
+            picture.load()
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         reason = "not a picture Pillow can read" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
         raise ValueError(say(en=f"{path} is damaged or no picture ({reason}): replace the file",

@@ -472,6 +472,7 @@ def test_no_network_says_so(tmp_path):
 @pytest.mark.parametrize("error, words", [
     (requests.exceptions.SSLError("certificate verify failed"), "certificate.*REQUESTS_CA_BUNDLE"),
     (requests.exceptions.ProxyError("Tunnel connection failed: 407 Proxy Authentication Required"), "a name and a password"),
+    (requests.exceptions.ProxyError("Unable to connect to proxy', NewConnectionError('<HTTPSConnection object at 0x7f4072a40710>"), "cannot be reached"),
     (requests.exceptions.ConnectionError("HTTPSConnectionPool(...): Failed to resolve 'x' ([Errno -3])"), "the name files.org is not found"),
 ])
 def test_reasons_name_the_remedy_in_both_languages(error, words):

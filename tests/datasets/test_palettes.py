@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from segcourse.datasets.palettes import CAMVID, Palette
+from segcourse.datasets import palettes
+from segcourse.datasets.palettes import CAMVID, VOC, Palette, voc_colour
 from segcourse.language import reading
 
 # Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency", IEEE TVCG 15(6), 2009, table 1,
@@ -105,3 +106,40 @@ def test_refusals(language, label, error, word):
 def test_a_palette_needs_a_colour_for_each_name():
     with pytest.raises(ValueError, match="3 colours"):
         Palette(("a", "b"), ("가", "나"), np.zeros((2, 3)), void=2)
+
+
+def test_vocs_colours_are_the_official_ones():
+    """Spot values of the development kit's colour map, and the whole of it from its definition: bit 3j + c of the label is bit 7 - j of channel c."""
+    assert VOC.colours[:4].tolist() == [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
+    assert VOC.colour(15) == (192, 128, 128) and VOC.colour(20) == (0, 64, 128) and VOC.colour(255) == (224, 224, 192) and VOC.void == 255
+    for label in range(256):
+        bits = np.unpackbits(np.array(label, np.uint8), bitorder="little")
+        assert voc_colour(label) == tuple(int(sum(int(bit) << (7 - place) for place, bit in enumerate(bits[channel::3]))) for channel in range(3))
+    assert len({tuple(row) for row in VOC.colours.tolist()}) == 22
+
+
+def test_vocs_names():
+    assert VOC.num_classes == 21 and VOC.names_en[0] == "background" and VOC.names_en[1] == "aeroplane" and VOC.names_en[20] == "tvmonitor"
+    assert len(set(VOC.names_ko)) == 21 and VOC.names_ko[15] == "사람"
+    shown = VOC.colourise([[0, 20, 255]])
+    assert shown.tolist() == [[[0, 0, 0], [0, 64, 128], [224, 224, 192]]]
+    with pytest.raises(ValueError, match="21 is no class"):
+        VOC.colourise([[21]])
+
+
+def test_vocs_colours_cannot_pass_the_measure_and_the_docstring_says_so():
+    seen = {reader: cielab(np.clip(linear(VOC.colours) @ matrix.T, 0, 1)) for reader, matrix in SEEN_BY.items()}
+    bus, motorbike = VOC.names_en.index("bus"), VOC.names_en.index("motorbike")
+    apart = {reader: float(np.linalg.norm(colours[bus] - colours[motorbike])) for reader, colours in seen.items()}
+    assert round(apart["everyone else"]) == 9 and round(apart["protanopia"]) == 1
+    assert "a bus and a motorbike differ by 9, for readers with protanopia by 1" in palettes.__doc__
+
+
+def test_palettes_by_the_name_of_their_data():
+    from segcourse import datasets
+
+    assert all(palettes.get(name) is (VOC if name == "voc" else CAMVID) for name in datasets.names())
+    with pytest.raises(ValueError, match="no palette is called 'camvit': try camvid"):
+        palettes.get("camvit")
+    with reading("ko"), pytest.raises(ValueError, match="주세요"):
+        palettes.get("???")
