@@ -67,22 +67,31 @@ class Result:
     report: dict
 
 
-def imagenet_vgg16(address: str | None = None) -> dict:
-    """torchvision's VGG16 weights, trained on ImageNet (528 MB, kept where torch.hub keeps such files); checked by the hash in their name.
-
-    Raises OSError where they cannot be fetched, with the way to do it by hand.
+def imagenet_vgg16(address: str | None = None, folder: Path | None = None) -> dict:
+    """torchvision's VGG16 weights, trained on ImageNet (528 MB, kept in `folder`, else in weights/ beside the data sets); checked by the hash in
+    their name. Raises OSError where they cannot be fetched, with the way to do it by hand.
     """
+    import pooch
     from torchvision.models import VGG16_Weights
 
     address = address or VGG16_Weights.IMAGENET1K_V1.url
+    folder = folder or datasets.data_root() / "weights"
+    name = address.rpartition("/")[2]                       # vgg16-397923af.pth: the name ends in the beginning of its SHA-256
+    file, wanted = folder / name, name.partition("-")[2].partition(".")[0]
     try:
-        return torch.hub.load_state_dict_from_url(address, check_hash=True, weights_only=True, map_location="cpu")
-    except (OSError, RuntimeError) as error:
+        if not (file.is_file() and checkpoints.digest(file).startswith(wanted)):
+            fetched = Path(pooch.retrieve(address, known_hash=None, fname=f".{name}.part", path=folder, downloader=pooch.HTTPDownloader(timeout=30)))
+            if not checkpoints.digest(fetched).startswith(wanted):
+                fetched.unlink()
+                raise OSError(say(en=f"what came is not {name}", ko=f"받은 파일이 {name}과 달라요"))
+            fetched.replace(file)
+    except (OSError, ValueError) as error:                  # requests' errors are OSErrors
         reason = " ".join(str(error).split())[:160]
         raise OSError(say(en=f"torchvision's VGG16 weights could not be fetched from {address} ({reason}): fetch that file elsewhere and give it as --backbone FILE, or train "
                              f"without with --backbone none",
                           ko=f"torchvision의 VGG16 가중치를 {address}에서 받지 못했어요({reason}). 다른 곳에서 받아 --backbone 파일로 알려 주거나 --backbone none으로 처음부터 "
                              f"학습해 주세요.")) from error
+    return checkpoints.read_weights(file)
 
 
 def start_weights(job: Job, model) -> dict | None:

@@ -93,7 +93,7 @@ def test_the_command_marks_a_quick_table_and_a_trial_writes_nothing(small, camvi
     assert cli.run(["bench", "camvid", "fcn9", "--quick"]) == 2 and "fcn" in capsys.readouterr().err
 
 
-def test_torchvisions_weights_come_from_a_server_checked_or_not_at_all(tmp_path, monkeypatch):
+def test_torchvisions_weights_come_from_a_server_checked_or_not_at_all(tmp_path):
     """The real download, from a server on 127.0.0.1: right bytes are read, wrong ones and none are refused with the way by hand."""
     import hashlib
     import http.server
@@ -101,7 +101,6 @@ def test_torchvisions_weights_come_from_a_server_checked_or_not_at_all(tmp_path,
 
     import torch
 
-    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
     torch.save({"features.0.weight": torch.ones(4, 3, 3, 3)}, tmp_path / "w.pth")
     digest = hashlib.sha256((tmp_path / "w.pth").read_bytes()).hexdigest()[:8]
     (tmp_path / "w.pth").rename(tmp_path / f"vgg16-{digest}.pth")
@@ -118,14 +117,18 @@ def test_torchvisions_weights_come_from_a_server_checked_or_not_at_all(tmp_path,
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         at = f"http://127.0.0.1:{server.server_port}"
-        assert jobs.imagenet_vgg16(f"{at}/vgg16-{digest}.pth")["features.0.weight"].sum() == 108
+        here = tmp_path / "kept"
+        assert jobs.imagenet_vgg16(f"{at}/vgg16-{digest}.pth", here)["features.0.weight"].sum() == 108
         for wrong in ("vgg16-00000000.pth", "vgg16-11111111.pth"):
             with pytest.raises(OSError, match="--backbone FILE"):
-                jobs.imagenet_vgg16(f"{at}/{wrong}")
+                jobs.imagenet_vgg16(f"{at}/{wrong}", here)
     finally:
         server.shutdown()
+        server.server_close()
+    assert [path.name for path in here.iterdir()] == [f"vgg16-{digest}.pth"]
+    assert jobs.imagenet_vgg16(f"{at}/vgg16-{digest}.pth", here)                   # kept
     with pytest.raises(OSError, match="--backbone none"):
-        jobs.imagenet_vgg16(f"{at}/vgg16-22222222.pth")
+        jobs.imagenet_vgg16(f"{at}/vgg16-22222222.pth", here)
 
 
 def test_a_network_without_vgg_refuses_a_backbone(camvid_folder, capsys):
