@@ -31,7 +31,7 @@ Size = Annotated[Optional[str], typer.Option(help=say(en="HEIGHTxWIDTH to bring 
 @app.command(help=say(en="Train a network and print its scores on the validation split.", ko="네트워크를 학습하고 검증 분할의 점수를 보여 줘요."))
 def train(
     name: Annotated[str, typer.Argument(help=say(en="fcn32s, fcn16s, fcn8s or fcn_alexnet", ko="fcn32s, fcn16s, fcn8s, fcn_alexnet"))],
-    data: Annotated[str, typer.Option(help="camvid | streets | folder")] = "streets",
+    data: Annotated[str, typer.Option(help="camvid | streets | voc | folder")] = "streets",
     root: Root = None,
     recipe: Annotated[str, typer.Option(help=say(en="paper: as published; ours: with the differences `recipes.changes` lists",
                                                  ko="paper: 논문 그대로, ours: 저희가 바꾼 조건"))] = "ours",
@@ -95,7 +95,7 @@ def evaluate(
     wanted = size_of(size) or (tuple(about["size"]) if about.get("resized") and data == about.get("name") else None)
     dataset = datasets.load(data, split, root=root, **({} if wanted is None else {"size": wanted}))
     scores = score(model, dataset, device=place)
-    scores_table(scores, dataset.palette, f"{meta['model']} · {data} · {split}")
+    scores_table(scores, dataset.palette, f"{meta['model']} · {data} · {split}" + (f" · {dataset.meaning}" if data == "voc" else ""))
     if json_ is not None:
         checkpoints.write_json(json_, {"command": provenance.command(), "checkpoint": checkpoint.name, "data": data, "split": split,
                                        "device": devices.describe(place), "commit": provenance.commit(), **scores.as_dict()})
@@ -133,11 +133,11 @@ def predict(
     model.to(place)
     if short_side is None:
         short_side = min((meta.get("data") or {}).get("size") or [0])
-    palette = palettes.CAMVID
+    palette = palettes.get(meta.get("palette", "streets"))
     if meta["options"]["num_classes"] != len(palette.names_en):
-        raise ValueError(say(en=f"{checkpoint} has {meta['options']['num_classes']} classes and the palette {len(palette.names_en)}: use a checkpoint trained on "
-                                f"{' or '.join(datasets.names())}",
-                             ko=f"{checkpoint}의 클래스는 {meta['options']['num_classes']}개인데 팔레트는 {len(palette.names_en)}개예요. "
+        raise ValueError(say(en=f"{checkpoint} has {meta['options']['num_classes']} classes and the palette of {meta.get('palette')} {len(palette.names_en)}: use a checkpoint "
+                                f"trained on {' or '.join(datasets.names())}",
+                             ko=f"{checkpoint}의 클래스는 {meta['options']['num_classes']}개인데 {meta.get('palette')}의 팔레트는 {len(palette.names_en)}개예요. "
                                 f"{', '.join(datasets.names())}로 학습한 체크포인트를 써 주세요."))
     drawn = bool(provenance.version("matplotlib"))         # a bare server labels photos all the same, without the picture with the legend
     if drawn:
@@ -160,7 +160,7 @@ def predict(
             checkpoints.write_atomically(out / f"{stem}-{kind}.png", lambda part, image=image: image.save(part, format="PNG"))
         written = [out / f"{stem}-labels.png", out / f"{stem}-overlay.png"]
         if drawn:
-            figure = figures.overlay(picture, label, title=path.name)
+            figure = figures.overlay(picture, label, title=path.name, palette=palette)
             written.append(checkpoints.write_atomically(out / f"{stem}-legend.png", lambda part, figure=figure: figure.savefig(part, format="png")))
         if note:
             console.print(note)
@@ -257,7 +257,7 @@ def data_list(root: Root = None) -> None:
 
 @data_app.command("get", help=say(en="Fetch a data set; what is there already and right is left alone.", ko="데이터 세트를 받아요. 이미 제대로 있는 파일은 그대로 둬요."))
 def data_get(
-    name: Annotated[str, typer.Argument(help="camvid")],
+    name: Annotated[str, typer.Argument(help="camvid | voc | sbd | voc2011")],
     root: Root = None,
     mirror: Annotated[Optional[str], typer.Option(help=say(en="https address to fetch from instead, which holds CamVid/train and the others",
                                                            ko="대신 받을 https 주소. 그 아래에 CamVid/train 등이 있어야 해요"))] = None,

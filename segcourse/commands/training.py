@@ -63,6 +63,7 @@ def train(name: str, *, data: str, root: Path | None, kind: str, width: float | 
     wanted = size_of(size)
 
     from segcourse import datasets
+    from segcourse.datasets import palettes
     from segcourse.training import Progress, TensorBoard, checkpoints, jobs
     from segcourse.training import device as devices
 
@@ -92,16 +93,11 @@ def train(name: str, *, data: str, root: Path | None, kind: str, width: float | 
     if json_path is not None:
         checkpoints.write_json(json_path, result.report)
     for split, scores in result.scores.items():
-        scores_table(scores, _palette(data), f"{name} · {data} · {split}")
+        meaning = result.report["splits"][split]
+        scores_table(scores, palettes.get(data), f"{name} · {data} · {split}" + (f" · {meaning}" if data == "voc" else ""))
     history = result.history
     print(say(en=f"{history.seconds:.0f} s on {history.device}, {history.images_per_second:.1f} images/s; checkpoint and scores in {folder}",
               ko=f"{history.device}에서 {history.seconds:.0f}초, 1초에 이미지 {history.images_per_second:.1f}장. 체크포인트와 점수는 {folder}에 있어요."))
-
-
-def _palette(data: str):
-    from segcourse.datasets import palettes
-
-    return palettes.CAMVID
 
 
 def _stopped(folder: Path) -> str:

@@ -6,9 +6,11 @@
 Pictures may also lie in DIR itself. Without a labels folder every label is void: good for predicting, useless for training.
 """
 
+import functools
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from segcourse.datasets import palettes
@@ -44,6 +46,17 @@ class Folder(Dataset):
                 en=f"{missing[0]} has no label in {base / 'labels'} ({len(missing)} such): add it, or remove the labels folder to do without",
                 ko=f"{missing[0]}의 레이블이 {base / 'labels'} 폴더에 없어요(모두 {len(missing)}개). 레이블을 넣거나 labels 폴더를 지워 주세요."))
         self.labels = None if found is None else [found[path.stem] for path in self.images]
+
+    @functools.cached_property
+    def same_size(self) -> bool:
+        """Whether all pictures have one size, as their files' heads say: only then can they be stacked."""
+        if self.size is not None:
+            return True
+        sizes = set()
+        for path in self.images:
+            with Image.open(path) as image:
+                sizes.add(image.size)
+        return len(sizes) == 1
 
     def __len__(self) -> int:
         return len(self.images)

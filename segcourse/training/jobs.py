@@ -225,9 +225,9 @@ def run(job: Job, *, resume: bool = False, overwrite: bool = False, test: bool =
         torch.manual_seed(recipe.seed)
         model = models.create(job.name, **options)
     pretrained = start_weights(job, model)
-    height, width = splits["train"][0][0].shape[1:]
+    size = list(splits["train"][0][0].shape[1:]) if getattr(splits["train"], "same_size", True) else None
     meta = {"model": job.name, "options": options, "classes": list(splits["train"].classes), "palette": job.data, "recipe": recipe.as_dict(), "recipe_kind": job.kind,
-            "data": {"name": job.data, "size": [int(height), int(width)], "resized": "size" in job.data_options, "train_images": len(splits["train"])},
+            "data": {"name": job.data, "size": size, "resized": "size" in job.data_options, "train_images": len(splits["train"])},
             "pretrained": pretrained, "commit": provenance.commit(), "versions": provenance.versions()}
     folder = job.folder
     with _alone_in(folder) if first else contextlib.nullcontext():
@@ -245,7 +245,7 @@ def run(job: Job, *, resume: bool = False, overwrite: bool = False, test: bool =
         if test:
             scores["test"] = evaluate(model, splits["test"], precision=recipe.precision)
             log.looked("test", recipe.steps, len(splits["test"]), scores["test"])
-        report = _report(meta, model, history, scores)
+        report = _report(meta, model, history, scores) | {"splits": {name: split.meaning for name, split in splits.items()}}
         checkpoints.write_json(folder / SCORES, report)
         (folder / STATE).unlink(missing_ok=True)        # last: until now the run could be gone on with
     return Result(model, history, scores, report)

@@ -263,3 +263,44 @@ def test_on_a_gpu_the_batches_are_the_same(voc, alone):
     there = list(Workers(voc, RECIPE, "cuda", workers=2).batches())
     assert all(images.is_cuda and torch.allclose(images.cpu(), twin, atol=1e-5) and torch.equal(labels.cpu(), truth)
                for (images, labels), (twin, truth) in zip(there, alone, strict=True))
+
+
+def test_a_training_on_pictures_of_many_sizes_from_the_command_line(tmp_path, capsys):
+    """Through the workers, all the way: trained, broken off and gone on with, scored, evaluated and predicted again, with the split's meaning beside its scores."""
+    import json
+
+    from segcourse import cli
+    from segcourse.training import jobs, state
+
+    vocs.write_voc(tmp_path)
+    out = tmp_path / "run"
+    words = ["train", "fcn32s", "--data", "voc", "--root", str(tmp_path), "--out", str(out), "--width", "0.03", "--padding", "same", "--batch-size", "2", "--device", "cpu",
+             "--set", "crop=[32,32]", "--set", "evaluate_every=2", "--steps", "3"]
+    assert cli.run(words) == 0, capsys.readouterr().err
+    printed = capsys.readouterr().out
+    meaning = datasets.load("voc", "valid", root=tmp_path).meaning
+    assert meaning in " ".join(printed.split()) and "aeroplane" in printed
+    report = json.loads((out / "scores.json").read_text(encoding="utf-8"))
+    assert report["splits"]["valid"] == meaning and report["data"]["size"] is None and len(report["valid"]["iou"]) == 21 and report["waited_share"] >= 0
+    whole = jobs.checkpoints.load_checkpoint(out / "checkpoint.safetensors")[0].state_dict()
+
+    class PowerCut(jobs.Callback):
+        def on_step(self, run, step, loss):
+            if step == 3:
+                raise InterruptedError
+
+    recipe = Recipe.from_dict(report["recipe"])
+    broken = jobs.Job("fcn32s", "voc", recipe, tmp_path / "broken", options={"width": 0.03, "padding": "same"}, root=tmp_path)
+    with pytest.raises(InterruptedError):
+        jobs.run(broken, device="cpu", callbacks=(PowerCut(),), save_seconds=0)
+    assert state.read(tmp_path / "broken" / jobs.STATE).step == 2
+    again = jobs.run(broken, device="cpu", resume=True).model.state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in whole.items())
+    assert cli.run(["evaluate", str(out / "checkpoint.safetensors"), "--root", str(tmp_path), "--device", "cpu"]) == 0
+    assert f"mIoU {100 * report['valid']['miou']:.2f}" in capsys.readouterr().out
+    photo = next((tmp_path / "VOCdevkit" / "VOC2012" / "JPEGImages").iterdir())
+    assert cli.run(["predict", str(out / "checkpoint.safetensors"), str(photo), "--out", str(tmp_path / "seen"), "--device", "cpu"]) == 0
+    assert len(list((tmp_path / "seen").iterdir())) == 3
+    capsys.readouterr()
+    assert cli.run([*words, "--overwrite", "--recipe", "paper", "--set", "crop=none"]) == 2 and "crop" in capsys.readouterr().err
+    assert cli.run(["train", "fcn32s", "--data", "voc", "--root", str(tmp_path), "--out", str(tmp_path / "x"), "--test"]) == 2
