@@ -107,7 +107,7 @@ def test_both_tables_of_troubles_have_the_same_rows():
     assert [installs(row) for row in english] == [installs(row) for row in korean]
 
 
-OURS = ["is needed, with its venv module", "half-made, of a Python that does not fit, or of another folder", "is taken", "an HTML page came instead of a", "another run fetches into",
+OURS = ["out of memory on ", "at a time fit", "the loss is ", "is of a run with ", "holds a run that was broken off", "의 메모리가 모자라요(", "스텝에서 손실이 ", "상태를 저장할 때는 ", "멈춘 학습이 있어요", "is needed, with its venv module", "half-made, of a Python that does not fit, or of another folder", "is taken", "an HTML page came instead of a", "another run fetches into",
         "cannot be reached", "cannot show Korean, so this is English", "Progress cannot be saved in", "was damaged", "포트는 이미 쓰이고 있어서", "대신 HTML 페이지가 왔어요",
         "다른 실행이", "폴더에 받고 있어요", "진도를 저장할 수 없어요", "파일이 망가져 있었어요"]
 

@@ -310,3 +310,25 @@ def test_tensorboard_is_an_option(camvid_folder, capsys, monkeypatch):
         assert status == 0 and list((camvid_folder / "board" / "tensorboard").glob("events.out.*"))
     else:
         assert status in (1, 2) and "pip install tensorboard" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_two_processes_from_the_command_line_leave_one_run(camvid_folder):
+    """Fabric's launcher starts the command again: one folder, one log, one table, and the weights of one process."""
+    words = [word for word in train(camvid_folder, "OUT", "--set", "precision=float64", "--option", "dropout=0", "--test")]
+    results = {}
+    for processes in (1, 2):
+        out = camvid_folder / f"by{processes}"
+        command = [str(out) if word == "OUT" else word for word in words]
+        environment = {name: value for name, value in os.environ.items() if name not in ("LOCAL_RANK", "MASTER_PORT", "WORLD_SIZE", "NODE_RANK")}
+        done = subprocess.run([sys.executable, "-m", "segcourse", *command, "--devices", str(processes)], capture_output=True, text=True, encoding="utf-8", timeout=300,
+                              env=environment | {"OMP_NUM_THREADS": "1", "SEGCOURSE_LANG": "en"})
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert done.stdout.count("fcn8s · camvid · test") == 1
+        assert {path.name for path in out.iterdir()} == {"checkpoint.safetensors", "log.jsonl", "scores.json", ".segcourse-lock"}
+        results[processes] = weights(out / "checkpoint.safetensors"), json.loads((out / "scores.json").read_text(encoding="utf-8"))
+    assert (results[1][0] - results[2][0]).abs().max() <= 1e-10
+    assert results[1][1]["test"]["confusion"] == results[2][1]["test"]["confusion"] and results[2][1]["processes"] == 2
+    again = subprocess.run([sys.executable, "-m", "segcourse", *command, "--devices", "2"], capture_output=True, text=True, encoding="utf-8", timeout=120,
+                           env=environment | {"OMP_NUM_THREADS": "1", "SEGCOURSE_LANG": "en"})
+    assert again.returncode == 2 and len(again.stderr.strip().splitlines()) == 1 and "already holds a run" in again.stderr
