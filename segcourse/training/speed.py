@@ -363,7 +363,7 @@ def measure(data: str = "camvid", root: str | Path | None = None, *, device: str
     data: "camvid" (drawn streets of `size`, `length` of them, where it is absent) or "streets". crop (h, w) and batch_size of both loops.
     Each repeat trains a new network with `theirs`, then one with `ours`: `warmup` steps (workers start, cudnn tries its algorithms), then `steps`
     steps against the clock. workers: processes that read files for theirs, 16 or as many as there are cores. precision as in a recipe.
-    Not given, they suit a GPU (320x480, 16, 300 steps after 50, 5 repeats) or a processor (96x128, 4, 8 steps after 2, 3 repeats).
+    Not given, they suit a GPU (320x480, 16, 300 steps after 50, 5 repeats) or a processor (96x128, 4, 4 steps after 1, 3 repeats).
     `report` is called with a line of text after each run. Raises ValueError for a crop, precision or network that cannot be.
     """
     place = devices.choose(device)
@@ -377,8 +377,8 @@ def measure(data: str = "camvid", root: str | Path | None = None, *, device: str
         return value if value is not None else on_a_gpu if on_gpu else elsewhere
     every = max(1, given(read_every, 10, 1))
     setting = Setting(
-        place=place, crop=tuple(given(crop, (320, 480), (96, 128))), batch_size=given(batch_size, 16, 4), steps=given(steps, 300, 8),
-        warmup=-(-max(1, given(warmup, 50, 2)) // every) * every,          # the clock starts where our loop looks at the device
+        place=place, crop=tuple(given(crop, (320, 480), (96, 128))), batch_size=given(batch_size, 16, 4), steps=given(steps, 300, 4),
+        warmup=-(-max(1, given(warmup, 50, 1)) // every) * every,          # the clock starts where our loop looks at the device
         precision={"32-true": "float32", "bf16-mixed": "bfloat16", "16-mixed": "float16"}[word], read_every=every, seed=seed,
         workers=min(16, cores()) if workers is None else workers)
     if min(setting.crop) < 1 or setting.batch_size < 2 or setting.steps < 1:
