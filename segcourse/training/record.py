@@ -155,7 +155,8 @@ def run(seed: int = 0, *, root: str | Path | None = None, backbone: str | Path |
     scoring = time.perf_counter() - began
     values = scores.as_dict()
     return {
-        "seed": chosen.seed, "reached": bool(100 * values["miou"] >= goal), "miou": 100 * values["miou"], "goal": goal, "seconds": times["counted"], "clock": times,
+        "seed": chosen.seed, "reached": bool(100 * values["miou"] >= goal), "miou": 100 * values["miou"], "goal": goal,
+        "seconds": times["counted"], "clock": times,
         "training_seconds": history.seconds, "waited_seconds": history.waited, "images_per_second": history.images_per_second, "scoring_seconds": scoring,
         "pixel_accuracy": 100 * values["pixel_accuracy"], "iou": values["iou"], "classes": values["classes"], "first_loss": history.losses[0],
         "last_loss": statistics.fmean(history.losses[-20:]), "peak_memory": history.peak_memory, "device": history.device, "precision": history.precision,
@@ -205,8 +206,8 @@ def record(seeds: Sequence[int] = (0, 1, 2), *, root: str | Path | None = None, 
         datasets.load("camvid", split, root)
     if backbone is not None:
         checkpoints.read_weights(backbone)
-    common = {"root": None if root is None else str(root), "backbone": None if backbone is None else str(backbone), "overrides": overrides, "options": options,
-              "device": device, "goal": goal}
+    common = {"root": None if root is None else str(root), "backbone": None if backbone is None else str(backbone), "overrides": overrides,
+              "options": options, "device": device, "goal": goal}
     rows = []
     for seed in seeds:
         row = _in_a_process_of_its_own({"seed": int(seed)} | common)      # JSON makes lists of pairs, and `recipe` pairs of lists
@@ -215,7 +216,8 @@ def record(seeds: Sequence[int] = (0, 1, 2), *, root: str | Path | None = None, 
             report(describe(row, goal))
     seconds = [row["seconds"] for row in rows if row["reached"]]
     whole = len(seconds) == len(rows)
-    result = {"command": provenance.command(), "commit": provenance.commit(), "versions": provenance.versions(), "goal": goal, "seeds": [int(seed) for seed in seeds],
+    result = {"command": provenance.command(), "commit": provenance.commit(), "versions": provenance.versions(), "goal": goal,
+              "seeds": [int(seed) for seed in seeds],
               "reached": len(seconds), "failed": [row["seed"] for row in rows if not row["reached"]],
               "seconds": {"median": statistics.median(seconds), "least": min(seconds), "most": max(seconds)} if whole else None,
               "device": next((row["device"] for row in rows if row.get("device")), None), "recipe": chosen.as_dict(), "network": NETWORK,
@@ -309,8 +311,9 @@ def peaks(place, dtype, *, side: int | None = None, copied: int | None = None, r
 
 def bytes_of(counted: dict, chosen, itemsize: int) -> int:
     """The bytes one step must move at the least: every weight read and written in float32 (8), its gradient written and read (8), the optimiser's
-    values of it read and written (AdamW 16, SGD with momentum 8), every activation written once and read once in the precision of the run. Of a batch in parts,
-    of a moving average and of the casts to 16 bits nothing is counted: a floor may be too low, never too high."""
+    values of it read and written (AdamW 16, SGD with momentum 8), every activation written once and read once in the
+    precision of the run. Of a batch in parts, of a moving average and of the casts to 16 bits nothing is counted: a floor may be too low, never
+    too high."""
     state = 16 if chosen.optimizer == "adamw" else 8 if chosen.momentum else 0
     return counted["parameters"] * (8 + 8 + state) + 2 * counted["activations"] * itemsize
 

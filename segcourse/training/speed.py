@@ -320,6 +320,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _numbered(place: torch.device) -> torch.device:
+    """A GPU with its number: some of torch's functions want one."""
+    return torch.device("cuda", torch.cuda.current_device()) if place.type == "cuda" and place.index is None else place
+
+
 def _written(dataset, folder: Path) -> tuple[list[Path], list[Path]]:
     """The pictures of `dataset` as PNG files in `folder`: (images, labels)."""
     from PIL import Image
@@ -364,9 +369,11 @@ def measure(data: str = "camvid", root: str | Path | None = None, *, device: str
     Each repeat trains a new network with `theirs`, then one with `ours`: `warmup` steps (workers start, cudnn tries its algorithms), then `steps`
     steps against the clock. workers: processes that read files for theirs, 16 or as many as there are cores. precision as in a recipe.
     Not given, they suit a GPU (320x480, 16, 300 steps after 50, 5 repeats) or a processor (96x128, 4, 4 steps after 1, 3 repeats).
+    "waited_share" is the loop's own reckoning: of theirs the time in `next(loader)`, of ours `History.waited`. On a GPU the latter holds the wait for the
+    device's earlier work too, where making a batch waits for it; what making a batch costs the GPU is in "making_a_batch".
     `report` is called with a line of text after each run. Raises ValueError for a crop, precision or network that cannot be.
     """
-    place = devices.choose(device)
+    place = _numbered(devices.choose(device))
     on_gpu = place.type == "cuda"
     word = devices.precision_for(place, precision)
     if precision == "float64":
@@ -401,8 +408,8 @@ def measure(data: str = "camvid", root: str | Path | None = None, *, device: str
                     torch.cuda.empty_cache()
                 if report is not None:
                     run = runs[loop][-1]
-                    report(say(en=f"{repeat + 1}/{repeats} {loop:<6} {run['images_per_second']:8.2f} images/s, waited for data {100 * run['waited_share']:.1f} %",
-                               ko=f"{repeat + 1}/{repeats} {loop:<6} 1초에 {run['images_per_second']:.2f}장, 데이터를 기다린 시간 {100 * run['waited_share']:.1f} %"))
+                    rate, share = f"{run['images_per_second']:.2f}", f"{100 * run['waited_share']:.1f} %"
+                    report(f"{repeat + 1}/{repeats} {loop:<6} " + say(en=f"{rate} images/s, waited for data {share}", ko=f"1초에 {rate}장, 데이터를 기다린 시간 {share}"))
         making = making_a_batch(dataset, setting)
     rates = {loop: [run["images_per_second"] for run in runs[loop]] for loop in LOOPS}
     step_seconds = {loop: statistics.median(run["seconds"] for run in runs[loop]) / setting.steps for loop in LOOPS}
@@ -458,7 +465,7 @@ def memory(*, device: str | torch.device | None = None, precisions: Sequence[str
     together are within `target`. Another card chooses other convolution algorithms, with other workspaces: a T4 was not measured by this.
     Without a GPU: {"measured": False, "why": ...}.
     """
-    place = devices.choose(device)
+    place = _numbered(devices.choose(device))
     if place.type != "cuda":
         if report is not None:
             report(say(en="memory: not measured, no GPU", ko="메모리는 재지 못했어요. GPU가 없어요."))

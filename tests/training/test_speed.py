@@ -113,7 +113,7 @@ def test_the_random_size_is_between_half_and_double(tmp_path):
 
 
 def test_collating_pads_to_the_largest():
-    pictures, masks = speed.Collate(11)([(torch.ones(3, 2, 3), torch.zeros(2, 3, dtype=torch.long)), (torch.ones(3, 4, 2), torch.zeros(4, 2, dtype=torch.long))])
+    pictures, masks = speed.Collate(11)([(torch.ones(3, *size), torch.zeros(size, dtype=torch.long)) for size in ((2, 3), (4, 2))])
     assert pictures.shape == (2, 3, 4, 3) and masks.shape == (2, 4, 3)
     assert pictures[0, 0].sum() == 6 and pictures[1, 0].sum() == 8
     assert (masks[0] == 11).sum() == 6 and (masks[1] == 11).sum() == 4
@@ -169,7 +169,8 @@ def test_sixteen_bits_work_in_both(camvid_folder):
     assert result["precision"] == "bfloat16"
 
 
-@pytest.mark.parametrize("wrong, words", [({"network": "fcn_resnet51"}, "fcn_resnet51"), ({"precision": "float64"}, "float64"), ({"batch_size": 1}, "batch of 2")])
+@pytest.mark.parametrize("wrong, words", [({"network": "fcn_resnet51"}, "fcn_resnet51"), ({"precision": "float64"}, "float64"),
+                                          ({"batch_size": 1}, "batch of 2")])
 def test_what_cannot_be_measured_is_said(camvid_folder, wrong, words):
     with pytest.raises(ValueError, match=words):
         speed.measure("camvid", camvid_folder, **MINIATURE | wrong)
