@@ -201,6 +201,41 @@ def bench_camvid(
     bench.camvid(names or [], quick=quick, seeds=seeds, kind=recipe, backbone=backbone, root=root, device=device, folder=out, again=again, settings=set_)
 
 
+@bench_app.command("speed", help=say(en="Images a second of our loop beside torchvision's reference training, and the GPU memory of full-size FCN-8s.",
+                                     ko="torchvision의 학습 코드와 나란히 1초에 몇 장을 학습하는지 재고, 전체 크기 FCN-8s의 GPU 메모리를 재요."))
+def bench_speed(
+    data: Annotated[str, typer.Option(help="camvid | streets")] = "camvid",
+    root: Root = None,
+    device: Device = "auto",
+    crop: Annotated[Optional[str], typer.Option(help=say(en="HEIGHTxWIDTH of both loops", ko="두 코드가 함께 쓸 높이x너비"))] = None,
+    batch_size: Annotated[Optional[int], typer.Option(help=say(en="pictures a step", ko="한 스텝의 이미지 수"))] = None,
+    steps: Annotated[Optional[int], typer.Option(help=say(en="steps that are timed", ko="시간을 잴 스텝 수"))] = None,
+    repeats: Annotated[Optional[int], typer.Option(help=say(en="of both, in turn", ko="번갈아 되풀이할 횟수"))] = None,
+    workers: Annotated[Optional[int], typer.Option(help=say(en="processes that read files for theirs", ko="torchvision 쪽에서 파일을 읽을 프로세스 수"))] = None,
+    precision: Annotated[str, typer.Option(help="auto | float32 | bfloat16 | float16")] = "auto",
+    json_: Annotated[Optional[Path], typer.Option("--json", help=say(en="file to write the result to as well", ko="결과를 함께 적을 파일"))] = None,
+) -> None:
+    from segcourse.commands import bench
+
+    bench.speed(data=data, root=root, device=device, crop=crop, batch_size=batch_size, steps=steps, repeats=repeats, workers=workers, precision=precision, json_path=json_)
+
+
+@bench_app.command("record", help=say(en="FCN-8s to 57.0 mIoU on CamVid as fast as can be, each seed in a fresh process, and the least it could take.",
+                                      ko="FCN-8s가 CamVid에서 mIoU 57.0에 닿는 가장 빠른 시간을 시드마다 새 프로세스로 재고, 이론상 최소 시간과 견줘요."))
+def bench_record(
+    seeds: Annotated[Optional[str], typer.Option(help=say(en="comma separated (default 0,1,2)", ko="쉼표로 나눈 시드(기본 0,1,2)"))] = None,
+    root: Root = None,
+    device: Device = "auto",
+    backbone: Annotated[Optional[Path], typer.Option(help=say(en="file of VGG16 weights", ko="VGG16 가중치 파일"))] = None,
+    set_: Annotated[Optional[list[str]], typer.Option("--set", help=say(en="any value of the recipe, for a trial", ko="학습 조건의 값, 시험용"))] = None,
+    option: Annotated[Optional[list[str]], typer.Option(help=say(en="any option of the network, for a trial", ko="네트워크의 옵션, 시험용"))] = None,
+    json_: Annotated[Optional[Path], typer.Option("--json", help=say(en="file to write the result to as well", ko="결과를 함께 적을 파일"))] = None,
+) -> None:
+    from segcourse.commands import bench
+
+    bench.record(seeds=seeds, root=root, device=device, backbone=backbone, settings=set_, options=option, json_path=json_)
+
+
 @app.command(help=say(en="Open JupyterLab on the chapters.", ko="JupyterLab으로 강의를 열어요."))
 def lab(
     browser: Annotated[bool, typer.Option(help=say(en="open a browser; without one the address is printed", ko="브라우저를 열어요. 열지 않으면 주소를 보여 줘요"))] = True,

@@ -257,3 +257,18 @@ def test_help_names_every_command(capsys):
     printed = capsys.readouterr().out
     for command in ("lab", "train", "evaluate", "predict", "data", "bench", "doctor", "notebooks"):
         assert command in printed
+
+
+@pytest.mark.slow
+def test_bench_speed_and_record_print_and_keep_what_they_measured(camvid_folder, capsys):
+    here = str(camvid_folder)
+    assert cli.run(["bench", "speed", "--root", here, "--device", "cpu", "--crop", "32x32", "--batch-size", "2", "--steps", "1", "--repeats", "1", "--workers", "0",
+                    "--json", f"{here}/speed.json"]) == 0
+    speed = json.loads((camvid_folder / "speed.json").read_text(encoding="utf-8"))
+    assert speed["ratio"] > 0 and speed["memory"]["measured"] is False and "images/s" in capsys.readouterr().out
+    assert cli.run(["bench", "record", "--root", here, "--device", "cpu", "--seeds", "0", "--option", "width=0.03", "--set", "steps=1", "--set", "batch_size=2",
+                    "--set", "crop=none", "--json", f"{here}/record.json"]) == 0
+    record = json.loads((camvid_folder / "record.json").read_text(encoding="utf-8"))
+    assert record["failed"] == [0] and record["rows"][0]["recipe"]["steps"] == 1 and "no record" in capsys.readouterr().out       # one step reaches nothing, and says so
+    assert cli.run(["bench", "speed", "--crop", "32", "--root", here]) == 2 and "HEIGHTxWIDTH" in capsys.readouterr().err
+    assert not (Path(cli.__file__).parent / "results" / "record.json").exists() or "steps=1" not in (Path(cli.__file__).parent / "results" / "record.json").read_text()

@@ -14,7 +14,7 @@ _FROM = {
     "cross_entropy": "losses", "median_frequency_weights": "losses", "top_k_cross_entropy": "losses",
 }
 _MODULES = ("augment", "batch_norm", "benchmark", "callbacks", "checkpoints", "device", "experiments", "feeds", "inference", "jobs", "loop", "losses", "optimisers", "order", "provenance",
-            "recipes", "run", "schedules", "scores", "state", "trouble", "workers")
+            "recipes", "record", "run", "schedules", "scores", "speed", "state", "trouble", "workers")
 __all__ = [*_FROM, *_MODULES]
 
 

@@ -189,8 +189,8 @@ def record(seeds: Sequence[int] = (0, 1, 2), *, root: str | Path | None = None, 
     """Train every seed in a fresh process -> a dictionary of JSON values; nothing is written.
 
     "reached" counts the seeds whose test mIoU is at least `goal`; a seed that missed it, or whose process died ("error"), stays in "rows".
-    "seconds" has the median, least and most of the seeds if all of them reached the goal, and is None otherwise: a record with failed
-    seeds left out would be none. "floor" is what `floor` says, and "times_the_floor" how far off it the median is. The arguments are those of `run`.
+    "seconds" has the mean, median, least and most of the seeds if all of them reached the goal, and is None otherwise: a record with failed
+    seeds left out would be none. "floor" is what `floor` says, and "times_the_floor" how far off it the mean is. The arguments are those of `run`.
     Raises ValueError for overrides that are no recipe, no seed at all or a device that is not there, FileNotFoundError for CamVid or a backbone
     that is not there: before the first process starts.
     """
@@ -219,16 +219,16 @@ def record(seeds: Sequence[int] = (0, 1, 2), *, root: str | Path | None = None, 
     result = {"command": provenance.command(), "commit": provenance.commit(), "versions": provenance.versions(), "goal": goal,
               "seeds": [int(seed) for seed in seeds],
               "reached": len(seconds), "failed": [row["seed"] for row in rows if not row["reached"]],
-              "seconds": {"median": statistics.median(seconds), "least": min(seconds), "most": max(seconds)} if whole else None,
+              "seconds": {"mean": statistics.fmean(seconds), "median": statistics.median(seconds), "least": min(seconds), "most": max(seconds)} if whole else None,
               "device": next((row["device"] for row in rows if row.get("device")), None), "recipe": chosen.as_dict(), "network": NETWORK,
               "options": OPTIONS | (options or {}), "rows": rows}
     if with_floor:
         result["floor"] = floor(chosen, options=options, device=device)
-        result["times_the_floor"] = result["seconds"]["median"] / result["floor"]["seconds"] if whole else None
+        result["times_the_floor"] = result["seconds"]["mean"] / result["floor"]["seconds"] if whole else None
     if report is not None:
         if whole:
-            report(say(en=f"{NETWORK}: {goal:.1f} mIoU with all {len(rows)} seeds, {result['seconds']['median']:.2f} s (median); {result['device']}",
-                       ko=f"{NETWORK}: 시드 {len(rows)}개가 모두 목표(mIoU {goal:.1f})에 닿았어요. 중앙값은 {result['seconds']['median']:.2f}초예요. {result['device']}"))
+            report(say(en=f"{NETWORK}: {goal:.1f} mIoU with all {len(rows)} seeds, {result['seconds']['mean']:.2f} s (mean); {result['device']}",
+                       ko=f"{NETWORK}: 시드 {len(rows)}개가 모두 목표(mIoU {goal:.1f})에 닿았어요. 평균은 {result['seconds']['mean']:.2f}초예요. {result['device']}"))
         else:
             report(say(en=f"no record: {len(result['failed'])} of {len(rows)} seeds failed ({', '.join(map(str, result['failed']))})",
                        ko=f"기록이 아니에요. 시드 {len(rows)}개 가운데 {len(result['failed'])}개가 실패했어요({', '.join(map(str, result['failed']))})."))
