@@ -1,5 +1,7 @@
 """From uint8 pictures to what a network expects."""
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -20,6 +22,12 @@ def normalise(images: Tensor) -> Tensor:
     if images.ndim < 3 or images.shape[-3] != 3:
         raise ValueError(say(en=f"images must be (..., 3, H, W), not {tuple(images.shape)}: the third dimension from the end is the colour",
                              ko=f"이미지의 모양은 (..., 3, H, W)여야 하는데 {tuple(images.shape)}이에요. 색 채널을 끝에서 세 번째에 놓아 주세요."))
-    mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(3, 1, 1) * 255
-    std = torch.tensor(IMAGENET_STD, device=images.device).view(3, 1, 1) * 255
+    mean, std = _levels(images.device)
     return (images.float() - mean) / std
+
+
+@functools.lru_cache(maxsize=8)
+def _levels(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (3, 1, 1) on the scale of 0 to 255; kept, since making them on a GPU waits for it."""
+    with torch.inference_mode(False):           # asked for first while scoring, they must serve in training too
+        return tuple(torch.tensor(values, device=device).view(3, 1, 1) * 255 for values in (IMAGENET_MEAN, IMAGENET_STD))

@@ -5,6 +5,7 @@ share of the batch draws for all of it and applies its share.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -26,8 +27,12 @@ class Draws:
     brightness: Tensor | None = None
 
     def __getitem__(self, part: slice) -> "Draws":
-        cut = (None if values is None else values[part] for values in (self.window, self.contrast, self.brightness))
-        return Draws(self.size, self.mirror[part], *cut)
+        return self.mapped(lambda values: values[part])
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> "Draws":
+        """The draws with `change` applied to each tensor, as to bring them to a device."""
+        changed = (None if values is None else change(values) for values in (self.mirror, self.window, self.contrast, self.brightness))
+        return Draws(self.size, *changed)
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -66,7 +71,7 @@ def apply(images: Tensor, labels: Tensor, draws: Draws, *, void: int) -> tuple[T
         images = F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
         shifted = labels.unsqueeze(1).to(images.dtype) - void     # outside becomes 0, which is void again after the shift back
         labels = (F.grid_sample(shifted, grid, mode="nearest", padding_mode="zeros", align_corners=False) + void).round().to(torch.uint8).squeeze(1)
-    elif (draws.mirror < 0).any():
+    else:
         turned = (draws.mirror < 0).to(images.device)
         images = torch.where(turned.view(-1, 1, 1, 1), images.flip(-1), images)
         labels = torch.where(turned.view(-1, 1, 1), labels.flip(-1), labels)

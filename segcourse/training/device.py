@@ -47,6 +47,13 @@ def describe(device: torch.device) -> str:
     return f"{device.type}, {torch.get_num_threads()} threads, {platform.machine()}"
 
 
+def moved(values: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """`values`, on the processor, brought to `device` without waiting: an ordinary copy to a GPU first lets it finish all that it was given."""
+    if device.type == "cuda" and values.device.type == "cpu":
+        return values.pin_memory().to(device, non_blocking=True)
+    return values.to(device)
+
+
 def precision_for(device: torch.device, wanted: str = "auto") -> str:
     """Fabric's word for the precision: 16 bits on a GPU that has them (bfloat16 where it can), float32 elsewhere.
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from segcourse.datasets import normalise
 from segcourse.language import josa, say
 from segcourse.training import augment
+from segcourse.training.device import moved
 from segcourse.training.order import Order, generator
 from segcourse.training.recipes import Recipe
 
@@ -61,9 +62,10 @@ class Held:
         recipe, order = self.recipe, Order(self.count, self.recipe.seed)
         for step in range(first, recipe.steps):
             began = time.perf_counter()
-            chosen = order.take(step * recipe.batch_size, recipe.batch_size)[self.mine].to(self.place)
+            chosen = moved(order.take(step * recipe.batch_size, recipe.batch_size)[self.mine], self.place)
             draws = augment.draw(recipe.batch_size, tuple(self.images.shape[-2:]), recipe, generator(recipe.seed, "augment", step))
-            images, labels = augment.apply(normalise(self.images[chosen]), self._labels[chosen], draws[self.mine], void=self.void)
+            draws = draws[self.mine].mapped(lambda values: moved(values, self.place))
+            images, labels = augment.apply(normalise(self.images[chosen]), self._labels[chosen], draws, void=self.void)
             self.waited += time.perf_counter() - began
             yield images, labels
 
