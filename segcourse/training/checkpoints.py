@@ -5,6 +5,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,19 +19,29 @@ FORMAT = "segcourse-checkpoint-1"
 
 
 def write_atomically(path: str | Path, write) -> Path:
-    """Call `write(temporary path)` and put the file in place of `path` when it is whole; whatever happens, no half file is left behind."""
+    """Call `write(temporary path)` and put the file in place of `path` when it is whole; whatever happens, no half file is left behind.
+
+    The temporary file grows in a folder of its own beside `path`, where whatever a writer makes besides stays together: of a killed process one
+    folder is left, `.NAME.….part`, which `clear_parts` takes away.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    folder = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    folder.mkdir(parents=True)
+    part = folder / path.name
     try:
         write(part)
         with open(part, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     return path
+
+
+def clear_parts(folder: Path) -> None:
+    """Take away what killed processes were writing in `folder`."""
+    for left in folder.glob(".*.part"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def write_json(path: str | Path, values: dict) -> Path:

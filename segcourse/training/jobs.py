@@ -132,8 +132,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
     except NotImplementedError:         # a system without file locks
         pass
     try:
-        for left in folder.glob(".*.part"):          # what a killed run was writing
-            left.unlink(missing_ok=True)
+        checkpoints.clear_parts(folder)
         yield
     finally:
         lock.release()
