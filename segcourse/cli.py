@@ -94,7 +94,7 @@ def evaluate(
     data = data or about.get("name", "streets")
     wanted = size_of(size) or (tuple(about["size"]) if about.get("resized") and data == about.get("name") else None)
     dataset = datasets.load(data, split, root=root, **({} if wanted is None else {"size": wanted}))
-    scores = score(model, dataset, device=place)
+    scores = score(model, dataset, device=place, precision=(meta.get("recipe") or {}).get("precision", "auto"))
     scores_table(scores, dataset.palette, f"{meta['model']} · {data} · {split}" + (f" · {dataset.meaning}" if data == "voc" else ""))
     if json_ is not None:
         checkpoints.write_json(json_, {"command": provenance.command(), "checkpoint": checkpoint.name, "data": data, "split": split,
@@ -303,9 +303,8 @@ def data_get(
 
 
 def _fail(message: object, status: int) -> int:
-    if os.environ.get("LOCAL_RANK", "0") != "0":        # another process of the same run says it
-        return status
-    print(f"segcourse: {' '.join(str(message).split())}", file=sys.stderr)
+    process = os.environ.get("LOCAL_RANK", "0")         # of several processes each says what it met: it may be the only one
+    print(f"segcourse{'' if process == '0' else f' (process {process})'}: {' '.join(str(message).split())}", file=sys.stderr)
     return status
 
 
@@ -349,6 +348,12 @@ def run(arguments: list[str] | None = None) -> int:
                              ko=f"디스크가 가득 차서 {error.filename} 파일을 쓸 수 없어요. 공간을 비우거나 다른 폴더를 알려 주세요."), 1)
         if isinstance(error, (ValueError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError, TypeError)):
             return _fail(error, 2)
+        if "torch" in sys.modules and type(error).__name__ != "TrainingError":
+            from segcourse.training import trouble
+
+            if trouble.is_out_of_memory(error):
+                return _fail(say(en="out of memory: use a smaller --batch-size, --size or --width, or take the batch in parts with --set accumulate=2; what was kept stays",
+                                 ko="메모리가 모자라요. --batch-size, --size, --width를 줄이거나 --set accumulate=2로 배치를 나눠 주세요. 저장한 것은 그대로 있어요."), 1)
         return _fail(error if str(error) else type(error).__name__, 1)
 
 

@@ -176,7 +176,7 @@ def _get_archive(name: str, root: Path | None, mirror: str | None, say_line: Cal
         raise RuntimeError(say(
             en=f"{archive.file} did not come; {len(report.failed)} tried, the last {address} ({why}). Run the command again later; or "
                f"{archives.by_hand(archive, base)}",
-            ko=f"{archive.file} 파일을 못 받았어요. {len(report.failed)}곳을 시도했고 마지막은 {address}({why}). 나중에 다시 실행해 주세요. "
+            ko=f"{archive.file} 파일을 못 받았어요. {len(report.failed)}곳을 시도했고 마지막은 {address}였어요({why}). 나중에 다시 실행해 주세요. "
                f"{archives.by_hand(archive, base)}."))
     if report.came:
         how = say(en=f"fetched and unpacked ({megabytes(report.bytes)}, {report.seconds:.0f} s)",
@@ -221,5 +221,5 @@ def _did_not_come(lacking: int, of: int, report, folder: Path) -> str:
     return say(
         en=f"{lacking} of {of} files did not come, the first {file}: {why}. Run the command again, it goes on where it stopped; or by hand: "
            f"`git clone --depth 1 {camvid.HOME}` in {folder.parent}",
-        ko=f"파일 {of}개 가운데 {lacking}개를 못 받았어요. 처음 못 받은 것은 {file}({why}). 다시 실행하면 이어서 받아요. 직접 받으려면 {folder.parent}에서 "
+        ko=f"파일 {of}개 가운데 {lacking}개를 못 받았어요. 처음 못 받은 것은 {josa(file, '이에요/예요')}({why}). 다시 실행하면 이어서 받아요. 직접 받으려면 {folder.parent}에서 "
            f"`git clone --depth 1 {camvid.HOME}`을 실행해 주세요.")

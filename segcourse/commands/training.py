@@ -28,7 +28,7 @@ def pair(option: str, text: str) -> tuple[str, object]:
     try:
         parsed = json.loads(value)
     except ValueError:
-        parsed = None if value.lower() == "none" else value
+        parsed = {"none": None, "true": True, "false": False}.get(value.lower(), value)
     return name, tuple(parsed) if isinstance(parsed, list) else parsed
 
 
@@ -37,9 +37,11 @@ def setting(text: str) -> tuple[str, object]:
     from segcourse.training.recipes import FIELDS
 
     name, value = pair("--set", text)
+    if name == "seed":
+        raise ValueError(say(en="the seed is not set here: give --seed or --seeds", ko="시드는 --set이 아니라 --seed나 --seeds로 정해 주세요."))
     if name not in FIELDS:
         near = (difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.4) or [", ".join(FIELDS)])[0]
-        raise ValueError(say(en=f"--set {name}: a recipe has no such value, try {near}", ko=f"--set {name}: 학습 조건에 그런 값은 없어요. {near}로 해 주세요."))
+        raise ValueError(say(en=f"--set {name}: a recipe has no such value, try {near}", ko=f"--set {name}: 학습 조건에 그런 값은 없어요. {josa(near, '으로/로')} 해 주세요."))
     return name, value
 
 

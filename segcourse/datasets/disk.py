@@ -1,15 +1,49 @@
 """What a disk refuses, in the reader's words: which folder, what is wrong with it, what to do."""
 
+import contextlib
 import errno
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from segcourse.language import say
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _FULL_WINDOWS = {39, 112}          # ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL
+
+
+# What a drive without locks answers.
+_NO_LOCKS = {getattr(errno, name, None) for name in ("ENOSYS", "ENOLCK", "ENOTSUP", "EOPNOTSUPP")} - {None}
+
+
+class Taken(Exception):
+    """Another process holds the lock."""
+
+
+@contextlib.contextmanager
+def alone(lock: str | Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock file; the system takes it back from a process that is killed. Raises Taken where another holds it and `wait` is False.
+
+    On a drive, or a system, without locks it holds nothing.
+    """
+    import filelock
+
+    held = filelock.FileLock(lock)
+    try:
+        held.acquire(timeout=-1 if wait else 0)
+    except filelock.Timeout:
+        raise Taken(str(lock)) from None
+    except NotImplementedError:             # filelock's word for a system without file locks
+        pass
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def megabytes(size: int) -> str:

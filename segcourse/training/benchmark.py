@@ -20,6 +20,7 @@ from segcourse.training import checkpoints, jobs, provenance, recipes
 SEEDS = (0, 1, 2)
 QUICK_SIZE = (180, 240)
 METRICS = ("miou", "pixel_accuracy", "boundary_iou", "seconds", "images_per_second")
+TRIAL = "a trial: CamVid validation split, 101 images, 11 classes, void excluded, one confusion matrix over the split"
 SETTING = "CamVid test split, 233 images, 11 classes, void excluded, one confusion matrix over the split"
 
 
@@ -48,24 +49,26 @@ def job(name: str, seed: int, *, quick: bool = False, kind: str = "ours", backbo
     from segcourse import models
 
     on_vgg = not quick and hasattr(models.create(name, num_classes=2, width=0.01), "load_vgg16")
-    return jobs.Job(name, "camvid", recipe, Path(folder) / f"camvid-{kind}" / f"{name}-seed{seed}", options=recipes.network_options(name, data="camvid", kind=kind),
-                    data_options={"size": QUICK_SIZE} if quick else {}, root=root, kind=kind, backbone=backbone if on_vgg else None)
+    asked = jobs.Job(name, "camvid", recipe, Path(folder), options=recipes.network_options(name, data="camvid", kind=kind),
+                     data_options={"size": QUICK_SIZE} if quick else {}, root=root, kind=kind, backbone=backbone if on_vgg else None)
+    return replace(asked, folder=Path(folder) / f"camvid-{kind}" / f"{name}-{_key(asked)[:8]}-seed{seed}")
 
 
 def _key(asked: jobs.Job) -> str:
-    """A hash of what a row was asked for: a row whose key has changed is trained again."""
+    """A hash of what a network's rows have in common, all but the seed: rows of another key are of another experiment, and never stand in one mean."""
     weights = None if asked.backbone in (None, "none") else str(asked.backbone) if str(asked.backbone) == "imagenet" else checkpoints.digest(asked.backbone)
-    spec = {"name": asked.name, "recipe": asked.recipe.as_dict(), "options": asked.options, "data": {**asked.data_options}, "weights": weights}
+    spec = {"name": asked.name, "recipe": replace(asked.recipe, seed=0).as_dict(), "options": asked.options, "data": asked.data_options, "weights": weights}
     return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def row(asked: jobs.Job, report: dict) -> dict:
     """One line of the table, from the report that a job left (fractions, seconds, bytes)."""
-    test, log = report["test"], asked.folder / jobs.LOG
+    split, log = "test" if "test" in report else "valid", asked.folder / jobs.LOG
+    test = report[split]
     reads = [line for line in map(json.loads, log.read_text(encoding="utf-8").splitlines()) if line.get("event") == "scored" and line["split"] == "test"]
-    return {"name": asked.name, "seed": asked.recipe.seed, "key": _key(asked), "kind": asked.kind, "miou": test["miou"], "pixel_accuracy": test["pixel_accuracy"],
+    return {"name": asked.name, "seed": asked.recipe.seed, "key": _key(asked), "kind": asked.kind, "split": split, "miou": test["miou"], "pixel_accuracy": test["pixel_accuracy"],
             "boundary_iou": test["boundary_iou"], "iou": dict(zip(test["classes"], test["iou"], strict=True)), "valid_miou": report["valid"]["miou"],
-            "test_images": reads[-1]["images"], "test_scored": len(reads), "parameters": report["parameters"], "seconds": report["seconds"],
+            "test_images": reads[-1]["images"] if reads else 0, "test_scored": len(reads), "parameters": report["parameters"], "seconds": report["seconds"],
             "images_per_second": report["images_per_second"], "waited_share": report["waited_share"], "peak_memory_bytes": report["peak_memory_bytes"],
             "pretrained": report["pretrained"], "size": report["data"]["size"], "device": report["device"], "precision": report["precision"],
             "command": report["command"], "commit": report["commit"], "versions": report["versions"], "recipe": report["recipe"], "options": report["options"]}
@@ -92,8 +95,9 @@ def run(names: Sequence[str] = (), *, quick: bool = False, seeds: Sequence[int] 
         write: bool = True, callbacks: Callable[[], tuple] = tuple, report: Callable[[str], None] | None = None) -> dict:
     """Train every named network (all, unless named) with every seed -> the results, written after each run, other networks' rows kept.
 
-    A row that is there for the same recipe, options and weights is not trained again unless `again`; a run that was broken off goes on where it was. With
-    write=False nothing but the runs' folders is written. Raises ValueError for an unknown network, and what `jobs.run` raises.
+    A row that is there for the same recipe, options and weights is not trained again unless `again`; a run that was broken off goes on where it was. A
+    network's rows of another recipe or other weights leave the table when the first new one comes. With write=False, a trial, nothing but the runs'
+    folders is written, and the validation split is what is shown: the test images are not looked at. Raises ValueError for an unknown network, and what `jobs.run` raises.
     """
     asked = [job(name, seed, quick=quick, kind=kind, backbone=backbone, root=root, folder=folder, overrides=overrides)
              for seed in seeds for name in names or recipes.names()]
@@ -101,29 +105,28 @@ def run(names: Sequence[str] = (), *, quick: bool = False, seeds: Sequence[int] 
     if path(quick).is_file() and write:
         rows = read(quick)["rows"]
     for wanted in asked:
-        old = [line for line in rows if (line["name"], line["seed"]) == (wanted.name, wanted.recipe.seed)]
-        if old and old[0]["key"] == _key(wanted) and not again:
+        old = [line for line in rows if (line["name"], line["seed"], line["key"]) == (wanted.name, wanted.recipe.seed, _key(wanted))]
+        if old and not again:
             line = old[0]
         else:
             scores = wanted.folder / jobs.SCORES
-            left = json.loads(scores.read_text(encoding="utf-8")) if scores.is_file() and not (wanted.folder / jobs.STATE).exists() else None
-            fits = left is not None and left["recipe"] == json.loads(json.dumps(wanted.recipe.as_dict())) and "test" in left and not again
-            if not fits:        # a run that was broken off goes on; a finished one of another recipe makes way
-                left = jobs.run(wanted, resume=left is None and not again, overwrite=left is not None or again, test=True, device=device, callbacks=callbacks()).report
+            finished = scores.is_file() and not (wanted.folder / jobs.STATE).exists() and not again
+            left = json.loads(scores.read_text(encoding="utf-8")) if finished else None
+            if left is None or write and "test" not in left:
+                left = jobs.run(wanted, resume=left is None and not again, overwrite=left is not None or again, test=write, device=device, callbacks=callbacks()).report
             line = row(wanted, left)
-            rows = [other for other in rows if (other["name"], other["seed"]) != (line["name"], line["seed"])] + [line]
+            rows = [other for other in rows if other["name"] != line["name"] or other["key"] == line["key"] and other["seed"] != line["seed"]] + [line]
             rows.sort(key=_order)
             if write:
                 checkpoints.write_json(path(quick), _results(rows, quick))
         if report is not None:
             report(f"{line['name']:<12} seed {line['seed']}   mIoU {100 * line['miou']:5.2f}   pixel accuracy {100 * line['pixel_accuracy']:5.2f}   {line['seconds']:.0f} s"
                    f"   {line['images_per_second']:.1f} images/s")
-    mine = {(wanted.name, wanted.recipe.seed) for wanted in asked}
-    return _results(rows if write else [line for line in rows if (line["name"], line["seed"]) in mine], quick)
+    return _results(rows, quick, trial=not write)
 
 
-def _results(rows: list[dict], quick: bool) -> dict:
-    return {"command": "segcourse bench camvid" + (" --quick" if quick else ""), "quick": quick, "setting": SETTING, "commit": provenance.commit(),
+def _results(rows: list[dict], quick: bool, trial: bool = False) -> dict:
+    return {"command": "segcourse bench camvid" + (" --quick" if quick else ""), "quick": quick, "trial": trial, "setting": TRIAL if trial else SETTING, "commit": provenance.commit(),
             "summary": summarise(rows), "rows": rows}
 
 

@@ -72,31 +72,35 @@ class Progress(Callback):
             self.bar = None
 
 
+def _told_refused(folder: Path, error: OSError, stream=None) -> str:
+    """Say that a folder cannot be written to and that the run goes on; returns why."""
+    why = error.strerror or str(error)
+    print(say(en=f"{folder} cannot be written to ({why}): training goes on, and what was written before stays. Free some room there",
+              ko=f"{folder} 폴더에 쓸 수 없어요({why}). 학습은 계속하고 먼저 저장한 것은 그대로 있어요. 공간을 비워 주세요."), file=stream or sys.stderr, flush=True)
+    return why
+
+
 class Keep(Callback):
     """Writes `checkpoint` (the scored network) after every look at the validation split, and `state` (what a run goes on from) at least every
     `seconds` and after every look; never half a file. A disk that is full, or refuses otherwise, is told once and the run goes on: what was
     written before stays. Where `stop` is set (Ctrl-C), the state is written after the step that is being done and KeyboardInterrupt ends the run.
 
-    meta: what the header of both says; see `checkpoints.save_checkpoint`. `step` is the last one that a state was written at.
+    Weights that are no finite numbers are never written over good ones. meta: what the header of both says; see `checkpoints.save_checkpoint`.
     """
 
     def __init__(self, checkpoint: Path, meta: dict, *, state: Path | None = None, seconds: float = 120.0, stream=None):
         self.checkpoint, self.meta, self.state, self.seconds = Path(checkpoint), meta, None if state is None else Path(state), seconds
         self.stream, self.refused, self.stop = stream or sys.stderr, "", False
-        self.written_at, self.step = time.monotonic(), None
+        self.written_at = time.monotonic()
 
-    def _try(self, write) -> bool:
+    def _try(self, write) -> None:
         try:
             write()
         except OSError as error:
             if not self.refused:
-                self.refused = error.strerror or str(error)
-                print(say(en=f"{self.checkpoint.parent} cannot be written to ({self.refused}): training goes on, and what was written before stays. Free some room there",
-                          ko=f"{self.checkpoint.parent} 폴더에 쓸 수 없어요({self.refused}). 학습은 계속하고 먼저 저장한 것은 그대로 있어요. 공간을 비워 주세요."),
-                      file=self.stream, flush=True)
-            return False
-        self.refused = ""
-        return True
+                self.refused = _told_refused(self.checkpoint.parent, error, self.stream)
+        else:
+            self.refused = ""
 
     def write_checkpoint(self, run, scores=None, **more) -> None:
         """Write the scored network; raises OSError where that fails."""
@@ -107,13 +111,13 @@ class Keep(Callback):
     def _write(self, run, scores=None) -> None:
         from segcourse.training import state
 
-        if self.state is None:
-            done = self._try(lambda: self.write_checkpoint(run, scores))
-        else:
-            done = self._try(lambda: state.save(self.state, run, self.meta))
-            if scores is not None:
-                self._try(lambda: self.write_checkpoint(run, scores))
-        self.written_at, self.step = time.monotonic(), run.step if done else self.step
+        self.written_at = time.monotonic()
+        if not all(bool(values.isfinite().all()) for values in run.model.state_dict().values() if values.is_floating_point()):
+            return
+        if self.state is not None:
+            self._try(lambda: state.save(self.state, run, self.meta))
+        if scores is not None or self.state is None:
+            self._try(lambda: self.write_checkpoint(run, scores))
 
     def on_step(self, run, step: int, loss: float) -> None:
         # Of several losses read at once only the last has its weights here; and where a look follows, it belongs to the state.
@@ -134,19 +138,31 @@ class Keep(Callback):
         self.write_checkpoint(run, run.history.scores[-1][1] if run.history.scores else None, finished=True)
 
 
+def _rate(recipe, step: int) -> float:
+    """The recipe's learning rate at a step counted from 1, before the factors of trunk, head and biases."""
+    from segcourse.training import schedules
+
+    return recipe.lr * schedules.factor(recipe, step - 1)
+
+
 class Log(Callback):
     """A line of JSON for everything that happens: the run's description, every step (loss, learning rate, seconds), every look at a split.
 
-    A run that goes on from a state first takes away the lines of the steps that it will do again.
+    A run that goes on from a state first takes away the lines of the steps that it will do again; one that begins anew takes away all, but never
+    those that say that the test images were looked at. A disk that is full is told once, and the run goes on.
     """
 
     def __init__(self, path: Path, about: dict):
-        self.path, self.about = Path(path), about
+        self.path, self.about, self.refused = Path(path), about, ""
 
     def write(self, **values) -> None:
         """Append a line."""
-        with self.path.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(json.dumps(values, ensure_ascii=False) + "\n")
+        try:
+            with self.path.open("a", encoding="utf-8", newline="\n") as file:
+                file.write(json.dumps(values, ensure_ascii=False) + "\n")
+        except OSError as error:
+            if not self.refused:
+                self.refused = _told_refused(self.path.parent, error)
 
     def _rewind(self, step: int) -> None:
         from segcourse.training.checkpoints import write_atomically
@@ -155,7 +171,7 @@ class Log(Callback):
         for line in self.path.read_text(encoding="utf-8").splitlines():
             try:
                 values = json.loads(line)
-                if values.get("step", 0) <= step or values.get("split") == "test":      # that the test images were looked at is never forgotten
+                if values.get("split") == "test" or values.get("step", 0) <= step:
                     kept.append(line + "\n")
             except ValueError:                  # the line at which the run was killed
                 continue
@@ -163,15 +179,15 @@ class Log(Callback):
 
     def on_start(self, run) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if run.step and self.path.is_file():
-            self._rewind(run.step)
+        if self.path.is_file():
+            self._rewind(run.step if run.step else -1)
+        if run.step:
             self.write(event="resumed", step=run.step)
         else:
-            self.path.unlink(missing_ok=True)
-            self.write(event="started", step=run.step, **self.about)
+            self.write(event="started", step=0, **self.about)
 
     def on_step(self, run, step: int, loss: float) -> None:
-        self.write(step=step, loss=loss, lr=run.optimizer.param_groups[0]["lr"], seconds=round(run.history.seconds, 3))
+        self.write(step=step, loss=loss, lr=_rate(run.recipe, step), seconds=round(run.history.seconds, 3))
 
     def looked(self, split: str, step: int, images: int, scores) -> None:
         """Write down that a split was scored."""
@@ -199,7 +215,7 @@ class TensorBoard(Callback):
                                           ko="--tensorboard를 쓰려면 tensorboard 패키지가 있어야 해요. pip install tensorboard로 설치해 주세요.")) from error
 
     def on_step(self, run, step: int, loss: float) -> None:
-        self.logger.log_metrics({"loss": loss, "lr": run.optimizer.param_groups[0]["lr"]}, step=step)
+        self.logger.log_metrics({"loss": loss, "lr": _rate(run.recipe, step)}, step=step)
 
     def on_evaluate(self, run, step: int, scores) -> None:
         self.logger.log_metrics({"valid/miou": scores.miou, "valid/pixel_accuracy": scores.pixel_accuracy}, step=step)

@@ -148,7 +148,7 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, dict]:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         _refuse(path, f"its weights do not fit {meta['model']} ({reason}); train again",
-                f"가중치가 {meta['model']}과 맞지 않아요({reason}). 다시 학습해 주세요.", error)
+                f"가중치가 {josa(meta['model'], '과/와')} 맞지 않아요({reason}). 다시 학습해 주세요.", error)
     return model.eval(), meta
 
 
@@ -177,7 +177,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     """A backbone's state dict from a .safetensors file, or a PyTorch file read with `weights_only` (tensors only, no code is run)."""
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(say(en=f"there is no backbone file {path}: check the name", ko=f"백본 파일 {path}이 없어요. 이름을 확인해 주세요."))
+        raise FileNotFoundError(say(en=f"there is no backbone file {path}: check the name", ko=f"백본 파일 {path} 파일이 없어요. 이름을 확인해 주세요."))
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file

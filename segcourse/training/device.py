@@ -8,7 +8,7 @@ from importlib import metadata
 
 import torch
 
-from segcourse.language import say
+from segcourse.language import josa, say
 
 
 def choose(device: str | torch.device | None = None) -> torch.device:
@@ -23,11 +23,11 @@ def choose(device: str | torch.device | None = None) -> torch.device:
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(say(en=f"device {str(device)!r} was asked for, but PyTorch sees no CUDA GPU here: use --device cpu, or check the driver "
                                 f"with `segcourse doctor`",
-                             ko=f"장치로 {str(device)!r}를 골랐는데 PyTorch가 CUDA GPU를 찾지 못했어요. --device cpu로 하거나 "
+                             ko=f"장치로 {josa(repr(str(device)), '을/를')} 골랐는데 PyTorch가 CUDA GPU를 찾지 못했어요. --device cpu로 하거나 "
                                 f"`segcourse doctor`로 드라이버를 확인해 주세요."))
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise ValueError(say(en=f"device {str(device)!r} was asked for, but there are {torch.cuda.device_count()} GPUs, counted from cuda:0: choose one",
-                             ko=f"장치로 {str(device)!r}를 골랐는데 GPU는 cuda:0부터 {torch.cuda.device_count()}개예요. 그중에서 골라 주세요."))
+                             ko=f"장치로 {josa(repr(str(device)), '을/를')} 골랐는데 GPU는 cuda:0부터 {torch.cuda.device_count()}개예요. 그중에서 골라 주세요."))
     if chosen.type == "mps" and not torch.backends.mps.is_available():
         raise ValueError(say(en="device 'mps' was asked for, but this is no Mac with Apple's GPU: use --device cpu",
                              ko="장치로 'mps'를 골랐는데 Apple GPU가 없어요. --device cpu로 해 주세요."))
@@ -37,6 +37,22 @@ def choose(device: str | torch.device | None = None) -> torch.device:
 def is_child() -> bool:
     """Whether this process was started by another one of the same run (Fabric's launcher, torchrun): the first one alone speaks."""
     return os.environ.get("LOCAL_RANK", "0") != "0" or os.environ.get("NODE_RANK", "0") != "0"
+
+
+def check_same_step(step: int, fabric) -> None:
+    """Raise ValueError unless all processes are at the same step: machines that share no folder would find different states."""
+    if fabric.world_size > 1:
+        steps = fabric.all_gather(torch.tensor(step, device=fabric.device)).tolist()
+        if len(set(steps)) > 1:
+            raise ValueError(say(en=f"the processes would go on from different steps ({', '.join(map(str, steps))}): --out must be a folder that all machines share",
+                                 ko=f"프로세스마다 이어 갈 스텝이 달라요({', '.join(map(str, steps))}). --out에 모든 컴퓨터가 함께 쓰는 폴더를 알려 주세요."))
+
+
+def same_buffers(model: torch.nn.Module, processes: int) -> None:
+    """Give every process the first one's buffers: each has counted batch normalisation's statistics over its own share."""
+    if processes > 1:
+        for values in model.buffers():
+            torch.distributed.broadcast(values, 0)
 
 
 def describe(device: torch.device) -> str:
@@ -59,6 +75,8 @@ def precision_for(device: torch.device, wanted: str = "auto") -> str:
 
     For float64 the loop makes model and batches double itself: Fabric's own word would give the logits back as float32.
     """
+    if wanted == "float16" and device.type == "cpu":
+        wanted = "bfloat16"         # what Fabric takes instead on a processor
     if wanted == "auto":
         wanted = "float32" if device.type != "cuda" else "bfloat16" if torch.cuda.get_device_capability(device)[0] >= 8 else "float16"
     return {"float32": "32-true", "float64": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[wanted]
@@ -97,7 +115,7 @@ def fabric(device: torch.device, precision: str = "auto", *, devices: int = 1, n
         from lightning_fabric import Fabric
     if device.type == "cuda" and devices > torch.cuda.device_count():
         raise ValueError(say(en=f"{devices} GPUs were asked for, and there are {torch.cuda.device_count()}: use --devices {torch.cuda.device_count()}",
-                             ko=f"GPU를 {devices}개 쓰려고 했는데 {torch.cuda.device_count()}개뿐이에요. --devices {torch.cuda.device_count()}로 해 주세요."))
+                             ko=f"GPU를 {devices}개 쓰려고 했는데 {torch.cuda.device_count()}개뿐이에요. --devices {josa(torch.cuda.device_count(), '으로/로')} 해 주세요."))
     if devices * nodes > 1:
         return Fabric(accelerator=device.type, devices=devices, num_nodes=nodes, strategy="ddp", precision=precision_for(device, precision))
     return Fabric(accelerator=device.type, devices=[device.index or 0] if device.type == "cuda" else 1, precision=precision_for(device, precision))

@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 
 from segcourse import datasets, models
-from segcourse.language import say
+from segcourse.datasets import disk
+from segcourse.language import josa, say
 from segcourse.training import checkpoints, provenance, state
 from segcourse.training import device as devices
 from segcourse.training.callbacks import Callback, Keep, Log
@@ -78,13 +79,18 @@ def imagenet_vgg16(address: str | None = None, folder: Path | None = None) -> di
     folder = folder or datasets.data_root() / "weights"
     name = address.rpartition("/")[2]                       # vgg16-397923af.pth: the name ends in the beginning of its SHA-256
     file, wanted = folder / name, name.partition("-")[2].partition(".")[0]
+
+    def there() -> bool:
+        return file.is_file() and checkpoints.digest(file).startswith(wanted)
     try:
-        if not (file.is_file() and checkpoints.digest(file).startswith(wanted)):
-            fetched = Path(pooch.retrieve(address, known_hash=None, fname=f".{name}.part", path=folder, downloader=pooch.HTTPDownloader(timeout=30)))
-            if not checkpoints.digest(fetched).startswith(wanted):
-                fetched.unlink()
-                raise OSError(say(en=f"what came is not {name}", ko=f"받은 파일이 {name}과 달라요"))
-            fetched.replace(file)
+        folder.mkdir(parents=True, exist_ok=True)
+        with disk.alone(folder / f".{name}.lock") if not there() else contextlib.nullcontext():        # of several processes one fetches
+            if not there():
+                fetched = Path(pooch.retrieve(address, known_hash=None, fname=f".{name}.part", path=folder, downloader=pooch.HTTPDownloader(timeout=30)))
+                if not checkpoints.digest(fetched).startswith(wanted):
+                    fetched.unlink()
+                    raise OSError(say(en=f"what came is not {name}", ko=f"받은 파일이 {josa(name, '과/와')} 달라요"))
+                fetched.replace(file)
     except (OSError, ValueError) as error:                  # requests' errors are OSErrors
         reason = " ".join(str(error).split())[:160]
         raise OSError(say(en=f"torchvision's VGG16 weights could not be fetched from {address} ({reason}): fetch that file elsewhere and give it as --backbone FILE, or train "
@@ -119,23 +125,16 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
     A folder made for a run that ended before it had written anything is taken away again.
     """
-    import filelock
-
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
+        with disk.alone(folder / LOCK, wait=False):
+            checkpoints.clear_parts(folder)
+            yield
+    except disk.Taken:
         raise ValueError(say(en=f"another run is writing into {folder}: wait until it ends, or name another folder with --out",
                              ko=f"{folder} 폴더에서 다른 학습이 돌고 있어요. 끝날 때까지 기다리거나 --out으로 다른 폴더를 골라 주세요.")) from None
-    except NotImplementedError:         # a system without file locks
-        pass
-    try:
-        checkpoints.clear_parts(folder)
-        yield
     finally:
-        lock.release()
         if made and {path.name for path in folder.iterdir()} <= {LOCK}:
             (folder / LOCK).unlink(missing_ok=True)
             with contextlib.suppress(OSError):
@@ -197,8 +196,19 @@ def _check_same_network(stored: dict, meta: dict, path: Path) -> None:
     for name in ("model", "options", "data", "pretrained"):
         if stored.get(name) != meta[name]:
             raise ValueError(say(en=f"{path} is of a run with {name} {stored.get(name)!r}, and now it is {meta[name]!r}: give the same command, or begin anew with --overwrite",
-                                 ko=f"{path} 상태를 저장할 때는 {name} 값이 {stored.get(name)!r}이었는데 지금은 {meta[name]!r}이에요. 같은 명령을 쓰거나 --overwrite로 "
+                                 ko=f"{path} 상태를 저장할 때는 {name} 값이 {josa(repr(stored.get(name)), '이었는데/였는데')} 지금은 {josa(repr(meta[name]), '이에요/예요')}. 같은 명령을 쓰거나 --overwrite로 "
                                     f"처음부터 다시 해 주세요."))
+
+
+@contextlib.contextmanager
+def _children_end_with_us(fabric) -> Iterator[None]:
+    """Where this process fails, end the processes that it started: they would wait for it, and hold their GPUs."""
+    try:
+        yield
+    except BaseException:
+        for child in getattr(getattr(fabric.strategy, "launcher", None), "procs", ()):
+            child.kill()
+        raise
 
 
 def run(job: Job, *, resume: bool = False, overwrite: bool = False, test: bool = False, device: str | torch.device | None = None, processes: int = 1,
@@ -229,7 +239,9 @@ def run(job: Job, *, resume: bool = False, overwrite: bool = False, test: bool =
             "data": {"name": job.data, "size": size, "resized": "size" in job.data_options, "train_images": len(splits["train"])},
             "pretrained": pretrained, "commit": provenance.commit(), "versions": provenance.versions()}
     folder = job.folder
-    with _alone_in(folder) if first else contextlib.nullcontext():
+    with _alone_in(folder) if first else contextlib.nullcontext(), _children_end_with_us(fabric):
+        if first:
+            check_folder(folder, resume=resume, overwrite=overwrite)        # again: another run may have finished while this one read its data
         before = None
         if resume and (folder / STATE).exists():
             before = state.read(folder / STATE)

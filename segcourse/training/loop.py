@@ -49,13 +49,14 @@ def fit(model: nn.Module, train, valid, recipe: Recipe, callbacks: tuple[Callbac
     criterion = losses.Criterion(train.void, weight, recipe.top_k, recipe.loss_reduction)
 
     model.to(place, memory_format=torch.channels_last if on_gpu else torch.preserve_format)
-    batch_norm.prepare(model, recipe.batch_norm, processes=world, on_gpu=on_gpu)
+    batch_norm.prepare(model, recipe.batch_norm, processes=world, on_gpu=on_gpu)        # in place
     history = History(device=devices.describe(place), precision=devices.precision_for(place, recipe.precision), processes=world)
     optimizer = make_optimizer(model, recipe, fused=on_gpu and history.precision != "16-mixed")
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True) if recipe.average else None
     run = Run(model, recipe, history, place, optimizer=optimizer, average=average, precision=fabric.strategy.precision, feed=feed)
     if resume is not None:
         state.restore(run, resume)
+    devices.check_same_step(run.step, fabric)
     network, optimizer = fabric.setup(model, optimizer)
     if hasattr(model, "losses"):
         network.mark_forward_method("losses")
@@ -65,12 +66,15 @@ def fit(model: nn.Module, train, valid, recipe: Recipe, callbacks: tuple[Callbac
     for callback in told:
         callback.on_start(run)
 
-    def loss_of(images, labels, total):
+    def loss_of(network, images, labels, total):
         loss = criterion.over(total, labels)
-        return sum(network.losses(images, labels, loss).values()) if hasattr(model, "losses") else loss(network(images), labels)
+        with fabric.autocast():                    # for `losses`, which Fabric wraps with several processes only
+            return sum(network.losses(images, labels, loss).values()) if hasattr(model, "losses") else loss(network(images), labels)
 
     def all_ranks(value):
-        return fabric.all_reduce(value, reduce_op="sum") if world > 1 else value
+        if world > 1:
+            torch.distributed.all_reduce(value)
+        return value
 
     with torch.random.fork_rng(devices=[place] if on_gpu else []), torch.backends.cudnn.flags(enabled=True, benchmark=on_gpu):
         batch_norm.train_mode(model, recipe.batch_norm)
@@ -87,14 +91,14 @@ def fit(model: nn.Module, train, valid, recipe: Recipe, callbacks: tuple[Callbac
             for number, (part, truth) in enumerate(parts, 1):
                 try:
                     with fabric.no_backward_sync(network, enabled=number < len(parts)):
-                        loss = loss_of(part, truth, total)
+                        loss = loss_of(network, part, truth, total)
                         fabric.backward(loss * world)          # gradients of several processes are averaged; ours are to be added
                         value = value + loss.detach()
                 except (RuntimeError, MemoryError) as error:
                     if not trouble.is_out_of_memory(error):
                         raise
                     error.__traceback__ = loss = None          # its frames hold the activations that must go
-                    raise trouble.out_of_memory(run, lambda some, true: fabric.backward(loss_of(some, true, total)), part, truth) from None
+                    raise trouble.out_of_memory(run, lambda some, true: loss_of(model, some, true, total).backward(), part, truth) from None
             unread.append(all_ranks(value))
             if recipe.read_every == 1 and not torch.isfinite(unread[-1]):
                 raise trouble.no_number(run, run.step + 1, unread[-1].item(), images)      # before the weights take it up
@@ -118,6 +122,7 @@ def fit(model: nn.Module, train, valid, recipe: Recipe, callbacks: tuple[Callbac
                 for callback in told:
                     callback.on_step(run, step, number)
             if run.look_follows:
+                devices.same_buffers(run.scored, world)
                 scores = evaluate(run.scored, valid, precision=recipe.precision, rank=rank, world=world, add_up=all_ranks)
                 history.scores.append((run.step, scores))
                 for callback in told:

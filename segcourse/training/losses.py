@@ -80,7 +80,7 @@ def median_frequency_weights(labels: Iterable[Tensor], num_classes: int, *, void
     The frequency of a class is its pixels divided by all counted pixels of the images in which it occurs. `power` 0.5 softens the
     weights. A class that does not occur gets 1. labels: (N, H, W), or one (H, W) after the other. Raises ValueError if every pixel is void.
     """
-    counts = torch.stack([torch.bincount(label[label != void].long(), minlength=num_classes)[:num_classes] for label in labels])
+    counts = torch.stack([torch.bincount(label[label != void].long(), minlength=num_classes)[:num_classes] for label in labels]).cpu()      # Apple's GPUs have no float64
     if not counts.any():
         raise ValueError(say(en="every pixel of the labels is void, so there is nothing to weight: check the label folder",
                              ko="레이블이 모두 무시 레이블이라 가중치를 정할 수 없어요. 레이블 폴더를 확인해 주세요."))

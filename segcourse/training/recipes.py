@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from segcourse.language import josa, say
 
 
+_WHOLE = ("steps", "batch_size", "accumulate", "warmup", "evaluate_every", "read_every", "step_every")
+
+
 @dataclass(frozen=True)
 class Recipe:
     """One way to train. Learning rates belong to `loss_reduction`: a rate for a sum over pixels is useless for a mean, and the reverse."""
@@ -49,27 +52,38 @@ class Recipe:
                                ("weight_decay", 0), ("trunk_lr", 0), ("head_lr", 0), ("bias_lr", 0), ("step_every", 0), ("average", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise ValueError(say(en=f"{name} must be a number, got {value!r}", ko=f"{josa(name, '은/는')} 수여야 하는데 {value!r}이에요. 고쳐 주세요."))
+                raise ValueError(say(en=f"{name} must be a number, got {value!r}", ko=f"{josa(name, '은/는')} 수여야 하는데 {josa(repr(value), '이에요/예요')}. 고쳐 주세요."))
+            if name in _WHOLE and not isinstance(value, int):
+                raise ValueError(say(en=f"{name} must be a whole number, got {value!r}", ko=f"{josa(name, '은/는')} 정수여야 하는데 {josa(repr(value), '이에요/예요')}. 고쳐 주세요."))
             if value < smallest:
                 raise ValueError(say(en=f"{name} must be at least {smallest}, got {value}",
-                                     ko=f"{josa(name, '은/는')} {smallest} 이상이어야 하는데 {value}이에요. 고쳐 주세요."))
+                                     ko=f"{josa(name, '은/는')} {smallest} 이상이어야 하는데 {josa(value, '이에요/예요')}. 고쳐 주세요."))
+        for name in ("flip", "decay_bias"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise ValueError(say(en=f"{name} must be true or false, got {value!r}", ko=f"{josa(name, '은/는')} true나 false여야 하는데 {josa(repr(value), '이에요/예요')}. 고쳐 주세요."))
+        for name, kind in (("crop", int), ("scale", (int, float))):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(part, kind) and part > 0 for part in value)):
+                raise ValueError(say(en=f"{name} must be none or a pair of positive numbers, as [320,480] or [0.5,2], got {value!r}",
+                                     ko=f"{josa(name, '은/는')} none이거나 [320,480], [0.5,2]처럼 0보다 큰 수 2개여야 하는데 {josa(repr(value), '이에요/예요')}. 고쳐 주세요."))
         for name, known in (("optimizer", ("sgd", "adamw")), ("loss_reduction", ("mean", "sum")), ("class_weights", (None, "median_frequency")),
                             ("precision", ("auto", "float32", "float64", "bfloat16", "float16")), ("batch_norm", ("train", "frozen", "sync"))):
             value = getattr(self, name)
             if value not in known:
                 choices = ", ".join(str(choice) for choice in known)
                 raise ValueError(say(en=f"{name} must be one of {choices}, got {value!r}",
-                                     ko=f"{josa(name, '은/는')} {choices} 가운데 하나여야 하는데 {value!r}이에요. 고쳐 주세요."))
+                                     ko=f"{josa(name, '은/는')} {choices} 가운데 하나여야 하는데 {josa(repr(value), '이에요/예요')}. 고쳐 주세요."))
 
         if self.accumulate > self.batch_size:
             raise ValueError(say(en=f"accumulate is the number of parts of a batch, got {self.accumulate} for a batch of {self.batch_size}: at most one part a picture",
-                                 ko=f"accumulate는 배치를 나눌 묶음 수예요. 배치가 {self.batch_size}장인데 {self.accumulate}이에요. 배치보다 작게 해 주세요."))
+                                 ko=f"accumulate는 배치를 나눌 묶음 수예요. 배치가 {self.batch_size}장인데 {josa(self.accumulate, '이에요/예요')}. 배치보다 작게 해 주세요."))
         if self.average >= 1:
-            raise ValueError(say(en=f"average is a decay below 1, as 0.999, got {self.average}", ko=f"average는 0.999처럼 1보다 작은 감쇠율인데 {self.average}이에요. 고쳐 주세요."))
+            raise ValueError(say(en=f"average is a decay below 1, as 0.999, got {self.average}", ko=f"average는 0.999처럼 1보다 작은 감쇠율인데 {josa(self.average, '이에요/예요')}. 고쳐 주세요."))
         if self.schedule == "step" and not self.step_every:
             raise ValueError(say(en="the schedule step drops the rate every step_every steps: say how many", ko="schedule이 step이면 학습률을 몇 스텝마다 낮출지 step_every로 정해 주세요."))
         if not 0 <= self.top_k <= 1:
-            raise ValueError(say(en=f"top_k is a share from 0 to 1, got {self.top_k}", ko=f"top_k는 0에서 1 사이의 비율인데 {self.top_k}이에요. 고쳐 주세요."))
+            raise ValueError(say(en=f"top_k is a share from 0 to 1, got {self.top_k}", ko=f"top_k는 0에서 1 사이의 비율인데 {josa(self.top_k, '이에요/예요')}. 고쳐 주세요."))
         if self.top_k and (self.class_weights or self.loss_reduction != "mean"):
             raise ValueError(say(en="top_k takes the mean of the hardest pixels: leave class_weights and loss_reduction='sum' out of the same recipe",
                                  ko="top_k는 가장 어려운 픽셀의 평균이에요. class_weights나 loss_reduction='sum'과 함께 쓰지 말아 주세요."))

@@ -117,8 +117,8 @@ def recipe(overrides: dict | None = None, *, seed: int = 0):
 
 
 def run(seed: int = 0, *, root: str | Path | None = None, backbone: str | Path | None = None, overrides: dict | None = None, options: dict | None = None,
-        device: str | None = None, goal: float | None = None, clock: Clock | None = None) -> dict:
-    """Train one seed in this process and score the test split once -> a dictionary of JSON values.
+        device: str | None = None, goal: float | None = None, clock: Clock | None = None, split: str = "test") -> dict:
+    """Train one seed in this process and score the test split (or `split`) once -> a dictionary of JSON values.
 
     "seconds" is what counts: from the start of the process to the end of training, less imports and file reading ("clock" has the parts). "miou" is
     in per cent; "reached" says whether it is at least `goal` (57.0). backbone: VGG16's weights under torchvision's names, or None for random ones.
@@ -147,7 +147,7 @@ def run(seed: int = 0, *, root: str | Path | None = None, backbone: str | Path |
     if place.type == "cuda":
         torch.cuda.synchronize(place)
     times = clock.read()
-    test = datasets.load("camvid", "test", root)
+    test = datasets.load("camvid", split, root)
     began = time.perf_counter()
     scores = evaluate(model, test, precision=chosen.precision)
     if place.type == "cuda":
@@ -155,12 +155,12 @@ def run(seed: int = 0, *, root: str | Path | None = None, backbone: str | Path |
     scoring = time.perf_counter() - began
     values = scores.as_dict()
     return {
-        "seed": chosen.seed, "reached": bool(100 * values["miou"] >= goal), "miou": 100 * values["miou"], "goal": goal,
+        "seed": chosen.seed, "split": split, "reached": bool(100 * values["miou"] >= goal), "miou": 100 * values["miou"], "goal": goal,
         "seconds": times["counted"], "clock": times,
         "training_seconds": history.seconds, "waited_seconds": history.waited, "images_per_second": history.images_per_second, "scoring_seconds": scoring,
         "pixel_accuracy": 100 * values["pixel_accuracy"], "iou": values["iou"], "classes": values["classes"], "first_loss": history.losses[0],
         "last_loss": statistics.fmean(history.losses[-20:]), "peak_memory": history.peak_memory, "device": history.device, "precision": history.precision,
-        "pictures": {"train": len(train), "test": len(test)},
+        "pictures": {"train": len(train), split: len(test)},
         "backbone": None if backbone is None else {"file": Path(backbone).name, "sha256": checkpoints.digest(backbone), "new_layers": new},
         "recipe": chosen.as_dict(), "network": NETWORK, "options": options}
 
@@ -192,7 +192,7 @@ def record(seeds: Sequence[int] = (0, 1, 2), *, root: str | Path | None = None, 
     "seconds" has the mean, median, least and most of the seeds if all of them reached the goal, and is None otherwise: a record with failed
     seeds left out would be none. "floor" is what `floor` says, and "times_the_floor" how far off it the mean is. The arguments are those of `run`.
     Raises ValueError for overrides that are no recipe, no seed at all or a device that is not there, FileNotFoundError for CamVid or a backbone
-    that is not there: before the first process starts.
+    that is not there: before the first process starts. With overrides or options it is a trial, scored on the validation split.
     """
     from segcourse import datasets
     from segcourse.training import checkpoints
@@ -206,7 +206,8 @@ def record(seeds: Sequence[int] = (0, 1, 2), *, root: str | Path | None = None, 
         datasets.load("camvid", split, root)
     if backbone is not None:
         checkpoints.read_weights(backbone)
-    common = {"root": None if root is None else str(root), "backbone": None if backbone is None else str(backbone), "overrides": overrides,
+    split = "valid" if overrides or options else "test"           # recipes are settled on the validation split
+    common = {"split": split, "root": None if root is None else str(root), "backbone": None if backbone is None else str(backbone), "overrides": overrides,
               "options": options, "device": device, "goal": goal}
     rows = []
     for seed in seeds:
@@ -244,12 +245,13 @@ def describe(row: dict, goal: float) -> str:
     seed = row["seed"]
     if row.get("error"):
         return say(en=f"seed {seed}: failed, the run broke off: {row['error']}", ko=f"시드 {seed}: 실패했어요. 실행이 끊겼어요. {row['error']}")
-    counted = f"{row['seconds']:.2f}"
+    counted, valid = f"{row['seconds']:.2f}", row.get("split") == "valid"
+    on_en, on_ko = ("the validation split", "검증 분할") if valid else ("the test split", "시험 분할")
     if not row["reached"]:
-        return say(en=f"seed {seed}: failed, {row['miou']:.2f} mIoU on the test split is less than {goal:.1f} ({counted} s)",
-                   ko=f"시드 {seed}: 실패했어요. 시험용 분할의 mIoU {row['miou']:.2f}, 목표 {goal:.1f}보다 낮아요({counted}초).")
-    return say(en=f"seed {seed}: {row['miou']:.2f} mIoU on the test split in {counted} s (and {row['scoring_seconds']:.1f} s of scoring)",
-               ko=f"시드 {seed}: 시험용 분할의 mIoU {row['miou']:.2f}, {counted}초(채점은 따로 {row['scoring_seconds']:.1f}초)")
+        return say(en=f"seed {seed}: failed, {row['miou']:.2f} mIoU on {on_en} is less than {goal:.1f} ({counted} s)",
+                   ko=f"시드 {seed}: 실패했어요. {on_ko}의 mIoU {row['miou']:.2f}, 목표 {goal:.1f}보다 낮아요({counted}초).")
+    return say(en=f"seed {seed}: {row['miou']:.2f} mIoU on {on_en} in {counted} s (and {row['scoring_seconds']:.1f} s of scoring)",
+               ko=f"시드 {seed}: {on_ko}의 mIoU {row['miou']:.2f}, {counted}초(채점은 따로 {row['scoring_seconds']:.1f}초)")
 
 
 # ------------------------------------------------------------------------------------------------------------------------------------- floor

@@ -19,7 +19,7 @@ class History:
 
     losses: list[float] = field(default_factory=list)
     scores: list[tuple[int, Scores]] = field(default_factory=list)   # (step, scores)
-    seconds: float = 0.0                     # of the training steps, looks at the validation split left out
+    seconds: float = 0.0                     # of the training steps; looks at the validation split, callbacks and the writing of files left out
     waited: float = 0.0                      # of these, seconds in which the run waited for its batches
     images_per_second: float = 0.0
     device: str = ""

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from segcourse.language import say
+from segcourse.language import josa, say
 from segcourse.training.checkpoints import read_header, write_tensors
 from segcourse.training.run import Run
 from segcourse.training.scores import Scores
@@ -68,7 +68,8 @@ def read(path: str | Path) -> State:
     if header.get("format") != FORMAT or type(header.get("step")) is not int or not isinstance(header.get("recipe"), dict):
         raise ValueError(say(en=f"{path} is no state of this version ({FORMAT}): begin anew with --overwrite",
                              ko=f"{path} 파일은 이 버전({FORMAT})의 학습 상태가 아니에요. --overwrite로 처음부터 다시 해 주세요."))
-    return State(Path(path), load_file(str(path)), header)
+    tensors = {name: value.clone() for name, value in load_file(str(path)).items()}       # copies: the file must not stay mapped, it will be replaced
+    return State(Path(path), tensors, header)
 
 
 def check_same(state: State, run: Run) -> None:
@@ -78,7 +79,7 @@ def check_same(state: State, run: Run) -> None:
         if theirs.get(name) != value:
             raise ValueError(say(en=f"{state.path} is of a run with {name} {theirs.get(name)!r}, and now it is {value!r}: give the same command, or begin anew "
                                     f"with --overwrite",
-                                 ko=f"{state.path} 상태를 저장할 때는 {name} 값이 {theirs.get(name)!r}이었는데 지금은 {value!r}이에요. 같은 명령을 쓰거나 "
+                                 ko=f"{state.path} 상태를 저장할 때는 {name} 값이 {josa(repr(theirs.get(name)), '이었는데/였는데')} 지금은 {josa(repr(value), '이에요/예요')}. 같은 명령을 쓰거나 "
                                     f"--overwrite로 처음부터 다시 해 주세요."))
     if state.header["fingerprint"] != run.feed.fingerprint():
         raise ValueError(say(en=f"the training pictures are not those that {state.path} was trained on: give the same --data, --root and --size, or begin anew with "
@@ -104,6 +105,10 @@ def restore(run: Run, state: State) -> None:
         if not set(stored) <= expected:
             raise KeyError(f"optimizer has no parameter {max(set(stored) - expected)}")
         run.optimizer.load_state_dict({"state": stored, "param_groups": groups})
+        for parameter, values in run.optimizer.state.items():       # in the parameter's order of dimensions in memory: one-kernel optimisers want both alike
+            for name, value in values.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    values[name] = torch.empty_like(parameter).copy_(value)
     except (RuntimeError, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(say(en=f"{state.path} does not fit this network ({reason}): give the same network and options, or begin anew with --overwrite",
@@ -113,5 +118,6 @@ def restore(run: Run, state: State) -> None:
     run.step = state.step
     run.history.losses = state.tensors["losses"].tolist()
     run.history.seconds, run.history.waited = state.header["seconds"], state.header["waited"]
+    run.feed.waited = run.history.waited
     steps = sorted({int(name.split("/")[1]) for name in state.tensors if name.startswith("scores/")})
     run.history.scores = [(step, Scores(*(state.tensors[f"scores/{step}/{name}"] for name in _COUNTS), tuple(state.header["classes"]))) for step in steps]

@@ -1,9 +1,11 @@
 """What to say when a run cannot go on: which layer a loss that is no number comes from, and how many pictures would have fitted."""
 
+import contextlib
+
 import torch
 from torch import Tensor, nn
 
-from segcourse.language import say
+from segcourse.language import josa, say
 from segcourse.training.run import Run, TrainingError
 
 
@@ -31,13 +33,20 @@ def first_bad_layer(model: nn.Module, images: Tensor) -> str:
 
 def no_number(run: Run, step: int, value: float, images: Tensor | None = None) -> TrainingError:
     """The error for a loss that is no finite number at `step`; with the batch at hand it names the layer."""
-    layer = first_bad_layer(run.model, images) if images is not None else ""
+    layer = ""
+    if images is not None:
+        with run.precision.forward_context() if run.precision is not None else contextlib.nullcontext():
+            try:
+                layer = first_bad_layer(run.model, images[:max(1, len(images) // run.recipe.accumulate)])
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
     where_en = f", first in layer {layer}" if layer else ""
-    where_ko = f" 처음 나온 층은 {layer}이에요." if layer else ""
+    where_ko = f" 처음 나온 층은 {josa(layer, '이에요/예요')}." if layer else ""
     return TrainingError(say(
         en=f"the loss is {value} at step {step}{where_en}: lower the learning rate {run.recipe.lr:g}, limit the gradient with clip=1, or use precision "
            f"float32; the last checkpoint is from before",
-        ko=f"{step}번째 스텝에서 손실이 {value}이에요.{where_ko} 학습률 {run.recipe.lr:g}를 낮추거나 clip=1로 그래디언트를 묶거나 정밀도를 float32로 해 주세요. "
+        ko=f"{step}번째 스텝에서 손실이 {josa(value, '이에요/예요')}.{where_ko} 학습률 {josa(f'{run.recipe.lr:g}', '을/를')} 낮추거나 clip=1로 그래디언트를 묶거나 정밀도를 float32로 해 주세요. "
            f"마지막 체크포인트는 그전에 저장한 거예요."))
 
 
@@ -71,17 +80,18 @@ def out_of_memory(run: Run, forward_backward, images: Tensor, labels: Tensor) ->
     while number and not _fits(forward_backward, images[:number], labels[:number]):
         number //= 2
     if number:
-        parts = -(-recipe.batch_size // number)
+        processes = run.history.processes
+        parts, whole = -(-(recipe.batch_size // processes) // number), number * processes
         return TrainingError(say(
             en=f"out of memory on {run.device} at {shape}: {number} at a time fit, so --set accumulate={parts} takes the same batch of {recipe.batch_size} in "
-               f"parts; or --batch-size {number}. The last checkpoint stays",
-            ko=f"{run.device}의 메모리가 모자라요({shape}). 한 번에 {number}장은 들어가니 --set accumulate={parts}로 배치 {recipe.batch_size}장을 나눠 계산하거나 "
-               f"--batch-size {number}로 해 주세요. 마지막 체크포인트는 그대로 있어요."))
+               f"parts; or --batch-size {whole}. The last checkpoint stays",
+            ko=f"{run.device}의 메모리가 모자라요({shape}). 한 번에 {number}장은 들어가니 --set accumulate={josa(parts, '으로/로')} 배치 {recipe.batch_size}장을 나눠 계산하거나 "
+               f"--batch-size {josa(whole, '으로/로')} 해 주세요. 마지막 체크포인트는 그대로 있어요."))
     side_h, side_w = height // 2, width // 2
     while min(side_h, side_w) >= 16 and not _fits(forward_backward, images[:1, :, :side_h, :side_w], labels[:1, :side_h, :side_w]):
         side_h, side_w = side_h // 2, side_w // 2
     fits = min(side_h, side_w) >= 16
     remedy_en = f"a single crop of {side_h}x{side_w} fits: --set crop=[{side_h},{side_w}] with --batch-size 1" if fits else "a smaller --width"
-    remedy_ko = f"{side_h}x{side_w}로 자른 1장은 들어가니 --set crop=[{side_h},{side_w}]와 --batch-size 1로 해 주세요." if fits else "--width를 줄여 주세요."
+    remedy_ko = f"{side_h}x{josa(side_w, '으로/로')} 자른 1장은 들어가니 --set crop=[{side_h},{side_w}]와 --batch-size 1로 해 주세요." if fits else "--width를 줄여 주세요."
     return TrainingError(say(en=f"out of memory on {run.device} at {shape}, and not even one picture of that size fits: {remedy_en}. The last checkpoint stays",
                              ko=f"{run.device}의 메모리가 모자라요({shape}). 그 크기로는 1장도 들어가지 않아요. {remedy_ko} 마지막 체크포인트는 그대로 있어요."))

@@ -8,6 +8,7 @@ worker processes, for any number of ranks that share them, and for a run that go
 import hashlib
 import math
 import os
+import signal
 import time
 from collections.abc import Iterator
 
@@ -143,6 +144,12 @@ def sensible_workers(world: int = 1) -> int:
     return min(cores // world, _MOST)
 
 
+def _deaf(_number: int) -> None:
+    """Leave Ctrl-C and SIGTERM to the process that trains: it ends its workers when it has kept its state."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 class Workers:
     """The batches of a run, read and augmented by worker processes.
 
@@ -175,7 +182,7 @@ class Workers:
         # One pass of the loader is the whole run, so its workers live as long, and end with it: "persistent" ones would outlive an error until the
         # garbage collector finds them. A generator of its own: it draws a seed for the workers, which use none.
         return DataLoader(pictures, num_workers=self._number, pin_memory=self.device.type == "cuda", multiprocessing_context=self._start,
-                          generator=torch.Generator(), **options)
+                          generator=torch.Generator(), worker_init_fn=_deaf, **options)
 
     def labels(self) -> Iterator[Tensor]:
         """Every label once, uint8 (H, W), in the data set's order: for class weights."""
