@@ -126,6 +126,10 @@ BAD = {
     "steps": ([*TRAIN, "--steps", "0"], "steps must be at least 1, got 0"),
     "setting": ([*TRAIN, "--set", "stepz=3"], "stepz"),
     "setting without value": ([*TRAIN, "--set", "lr"], "NAME=VALUE"),
+    "switch that is none": ([*TRAIN, "--set", "flip=perhaps"], "flip must be true or false.*'perhaps'"),
+    "steps that are not whole": ([*TRAIN, "--set", "steps=10.5"], "steps must be a whole number.*10.5"),
+    "crop that is no pair": ([*TRAIN, "--set", "crop=32x32"], "crop must be none or a pair.*'32x32'"),
+    "seed as a setting": ([*TRAIN, "--set", "seed=1"], "--seed"),
     "setting of the wrong kind": ([*TRAIN, "--set", "lr=fast"], "lr must be a number.*'fast'"),
     "schedule": ([*TRAIN, "--set", "schedule=poli"], "poly"),
     "recipe": ([*TRAIN, "--recipe", "mine"], "'mine'.*paper or ours"),
@@ -272,3 +276,10 @@ def test_bench_speed_and_record_print_and_keep_what_they_measured(camvid_folder,
     assert record["failed"] == [0] and record["rows"][0]["recipe"]["steps"] == 1 and "no record" in capsys.readouterr().out       # one step reaches nothing, and says so
     assert cli.run(["bench", "speed", "--crop", "32", "--root", here]) == 2 and "HEIGHTxWIDTH" in capsys.readouterr().err
     assert not (Path(cli.__file__).parent / "results" / "record.json").exists() or "steps=1" not in (Path(cli.__file__).parent / "results" / "record.json").read_text()
+
+
+def test_switches_may_be_written_as_python_writes_them(camvid_folder):
+    out = camvid_folder / "plain"
+    assert cli.run([*[part.format(here=camvid_folder) for part in TRAIN][:-len(SMALL)], "--overwrite", *SMALL, "--set", "flip=False", "--option", "batch_norm=True", "--out", str(out)]) == 0
+    report = json.loads((out / "scores.json").read_text(encoding="utf-8"))
+    assert report["recipe"]["flip"] is False and report["options"]["batch_norm"] is True

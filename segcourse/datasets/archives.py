@@ -223,7 +223,7 @@ def _work(archive: Archive, root: Path, addresses: list[str], staging: Path, run
             aside = put_aside(path)
             report.aside.append(str(aside))
             run.notices.put(say(en=f"its MD5 is {found}, not {archive.md5}: renamed to {aside}",
-                                ko=f"MD5가 {archive.md5}여야 하는데 {found}이라서 이름을 {aside}로 바꿨어요"))
+                                ko=f"MD5가 달라서(맞는 값 {archive.md5}, 이 파일 {found}) 이름을 {josa(aside, '으로/로')} 바꿨어요"))
     if report.kept is None:
         for address in addresses:
             run.notices.put(say(en=f"fetching {address}", ko=f"{address} 에서 받고 있어요"))
@@ -234,7 +234,7 @@ def _work(archive: Archive, root: Path, addresses: list[str], staging: Path, run
             except (requests.RequestException, fetch.Unwelcome, ValueError) as error:
                 why = fetch._reason(error, address)
                 if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
-                    why = say(en=f"what came has not the MD5 {archive.md5}", ko=f"받은 파일의 MD5가 {archive.md5}이 아니에요")
+                    why = say(en=f"what came has not the MD5 {archive.md5}", ko=f"받은 파일의 MD5가 달라요(맞는 값 {archive.md5})")
                 report.failed.append((address, why))
                 run.notices.put(say(en=f"{urlsplit(address).netloc}: {why}", ko=f"{urlsplit(address).netloc}: {why}"))
         else:

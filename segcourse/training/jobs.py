@@ -11,6 +11,7 @@
 import contextlib
 import math
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -86,6 +87,8 @@ def imagenet_vgg16(address: str | None = None, folder: Path | None = None) -> di
         folder.mkdir(parents=True, exist_ok=True)
         with disk.alone(folder / f".{name}.lock") if not there() else contextlib.nullcontext():        # of several processes one fetches
             if not there():
+                print(say(en=f"fetching {address} (528 MB)", ko=f"{josa(address, '을/를')} 받고 있어요(528 MB)"), file=sys.stderr, flush=True)
+                pooch.get_logger().setLevel("WARNING")      # it would advise the reader of hashes
                 fetched = Path(pooch.retrieve(address, known_hash=None, fname=f".{name}.part", path=folder, downloader=pooch.HTTPDownloader(timeout=30)))
                 if not checkpoints.digest(fetched).startswith(wanted):
                     fetched.unlink()

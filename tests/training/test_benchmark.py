@@ -35,7 +35,8 @@ def test_every_seed_is_a_row_and_counts(small, camvid_folder):
     row = results["rows"][0]
     assert {"parameters", "seconds", "images_per_second", "peak_memory_bytes", "pretrained", "device", "commit", "recipe", "command", "waited_share"} <= set(row)
     assert row["test_images"] == 3 and row["test_scored"] == 1 and row["size"] == [24, 32] and row["pretrained"] is None
-    assert row["miou"] == json.loads((camvid_folder / "runs" / "camvid-quick" / "fcn32s-seed0" / "scores.json").read_text(encoding="utf-8"))["test"]["miou"]
+    (folder,) = (camvid_folder / "runs" / "camvid-quick").glob("fcn32s-*-seed0")
+    assert row["miou"] == json.loads((folder / "scores.json").read_text(encoding="utf-8"))["test"]["miou"]
 
 
 def test_what_is_there_is_not_trained_again_and_other_rows_stay(small, camvid_folder, monkeypatch):
@@ -45,10 +46,36 @@ def test_what_is_there_is_not_trained_again_and_other_rows_stay(small, camvid_fo
     assert run(camvid_folder, seeds=(0,))["rows"] == first["rows"] and trained == []
     more = run(camvid_folder, names=("fcn8s",), seeds=(0, 1))
     assert trained == [("fcn8s", 1)] and [(row["name"], row["seed"]) for row in more["rows"]] == [("fcn32s", 0), ("fcn8s", 0), ("fcn8s", 1)]
-    other = benchmark.run(("fcn8s",), quick=True, root=camvid_folder, device="cpu", folder=camvid_folder / "runs", overrides=TINY | {"lr": 1e-3}, seeds=(0,))
-    assert trained[1:] == [("fcn8s", 0)] and {row["recipe"]["lr"] for row in other["rows"] if row["seed"] == 0 and row["name"] == "fcn8s"} == {1e-3}
     run(camvid_folder, names=("fcn32s",), seeds=(0,), again=True)
-    assert trained[2:] == [("fcn32s", 0)]
+    assert trained[1:] == [("fcn32s", 0)]
+
+
+def test_one_mean_is_of_one_recipe(small, camvid_folder):
+    """A recipe that was changed takes all of a network's older rows out of the table, whatever seeds have been done anew, and no other network's."""
+    run(camvid_folder, seeds=(0, 1))
+    changed = benchmark.run(("fcn8s",), quick=True, root=camvid_folder, device="cpu", folder=camvid_folder / "runs", overrides=TINY | {"lr": 1e-3}, seeds=(0,))
+    assert [(row["name"], row["seed"]) for row in changed["rows"]] == [("fcn32s", 0), ("fcn32s", 1), ("fcn8s", 0)]
+    assert changed["rows"][2]["recipe"]["lr"] == 1e-3 and changed["summary"]["fcn8s"]["miou"]["sd"] is None
+
+
+def test_other_weights_are_another_experiment(tmp_path):
+    import torch
+
+    for name in "ab":
+        torch.save({name: torch.zeros(1)}, tmp_path / f"{name}.pt")
+    jobs_ = [benchmark.job("fcn8s", 0, backbone=weights) for weights in ("imagenet", "none", tmp_path / "a.pt", tmp_path / "b.pt")]
+    assert len({job.folder for job in jobs_}) == len({benchmark._key(job) for job in jobs_}) == 4
+    assert benchmark._key(benchmark.job("fcn8s", 0)) == benchmark._key(benchmark.job("fcn8s", 5)) and benchmark.job("fcn8s", 0).folder != benchmark.job("fcn8s", 5).folder
+
+
+def test_a_trial_does_not_look_at_the_test_images(small, camvid_folder):
+    results = run(camvid_folder, seeds=(0,), write=False)
+    assert results["trial"] and not benchmark.path(True).exists()
+    assert all(row["split"] == "valid" and row["test_scored"] == 0 and row["miou"] == row["valid_miou"] for row in results["rows"])
+    kept = run(camvid_folder, seeds=(0,))
+    assert all(row["split"] == "test" and row["test_scored"] == 1 for row in kept["rows"])
+    again = run(camvid_folder, seeds=(0,), again=True)
+    assert all(row["test_scored"] == 2 for row in again["rows"])                # and every look is counted
 
 
 def test_a_table_that_was_broken_off_goes_on(small, camvid_folder, monkeypatch):
@@ -88,7 +115,10 @@ def test_the_command_marks_a_quick_table_and_a_trial_writes_nothing(small, camvi
     words = ["bench", "camvid", "fcn32s", "--quick", "--root", str(camvid_folder), "--device", "cpu", "--out", str(camvid_folder / "runs"), "--set", "steps=1", "--set", "batch_size=2"]
     assert cli.run([*words, "--seeds", "3"]) == 0
     printed = capsys.readouterr().out
-    assert "QUICK" in printed and "no reproduction" in printed and "fcn32s" in printed and "written" not in printed and not benchmark.path(True).exists()
+    assert "TRIAL" in printed and "validation split" in printed and "fcn32s" in printed and "written" not in printed and not benchmark.path(True).exists()
+    from segcourse.commands import bench
+
+    assert "no reproduction" in bench.title({"trial": False, "quick": True}) and "QUICK" not in bench.title({"trial": False, "quick": False})
     assert cli.run([*words, "--seeds", "a"]) == 2 and "--seeds" in capsys.readouterr().err
     assert cli.run(["bench", "camvid", "fcn9", "--quick"]) == 2 and "fcn" in capsys.readouterr().err
 
@@ -125,7 +155,7 @@ def test_torchvisions_weights_come_from_a_server_checked_or_not_at_all(tmp_path)
     finally:
         server.shutdown()
         server.server_close()
-    assert [path.name for path in here.iterdir()] == [f"vgg16-{digest}.pth"]
+    assert [path.name for path in here.iterdir() if path.suffix != ".lock"] == [f"vgg16-{digest}.pth"]
     assert jobs.imagenet_vgg16(f"{at}/vgg16-{digest}.pth", here)                   # kept
     with pytest.raises(OSError, match="--backbone none"):
         jobs.imagenet_vgg16(f"{at}/vgg16-22222222.pth", here)

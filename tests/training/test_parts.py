@@ -154,6 +154,20 @@ def test_auxiliary_losses_are_trained(scenes):
     assert not torch.equal(before, model.aux.weight) and history.losses[-1] < 0.7 * history.losses[0]
 
 
+def test_several_heads_are_computed_in_the_precision_of_the_run_too(scenes):
+    """Fabric wraps a marked method only where it wraps the module: with one process the loop itself must ask for 16 bits."""
+    seen = []
+
+    class Watched(TwoHeads):
+        def losses(self, images, labels, criterion):
+            seen.append(self.features(images).dtype)
+            return super().losses(images, labels, criterion)
+
+    fit(Watched(), scenes(4), None, replace(RECIPE, precision="bfloat16", steps=1), device="cpu")
+    fit(Watched(), scenes(4), None, replace(RECIPE, precision="float32", steps=1), device="cpu")
+    assert seen == [torch.bfloat16, torch.float32]
+
+
 def test_the_head_learns_faster_and_its_biases_fastest_without_decay():
     groups = make_optimizer(TwoHeads(), Recipe(lr=1.0, head_lr=10.0, bias_lr=2.0, trunk_lr=0.5, weight_decay=0.1)).param_groups
     assert sorted((group["rate"], group["weight_decay"], len(group["params"])) for group in groups) == [(0.5, 0.1, 1), (1.0, 0.0, 1), (10.0, 0.1, 2), (20.0, 0.0, 2)]

@@ -143,6 +143,60 @@ except OSError as error:
     assert torch.equal(load_file(tmp_path / "x.safetensors")["a"], torch.ones(4)) and len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_full_disk_under_the_log_does_not_end_the_run_either(tmp_path, scenes, network, monkeypatch, capsys):
+    from pathlib import Path
+
+    log, real = Log(tmp_path / "log.jsonl", {}), Path.open
+
+    def full(self, mode="r", *more, **named):
+        if mode == "a":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(self, mode, *more, **named)
+
+    monkeypatch.setattr(Path, "open", full)
+    assert len(fit(network(), scenes(), None, RECIPE, callbacks=[log], device="cpu").losses) == 12
+    assert capsys.readouterr().err.count("No space left") == 1
+
+
+def test_weights_that_are_no_numbers_are_not_written_over_good_ones(tmp_path, scenes, network):
+    path = tmp_path / "state.safetensors"
+
+    class Poison(StopAt):
+        def on_step(self, run, step, loss):
+            if step == 4:
+                with torch.no_grad():
+                    run.model[4].weight.fill_(float("nan"))
+
+    with pytest.raises(TrainingError, match="step 5"):          # the poison comes before the keeping of step 4
+        fit(network(), scenes(), None, RECIPE, callbacks=[Poison(0), Keep(tmp_path / "c", META, state=path, seconds=0)], device="cpu")
+    assert state.read(path).step == 3
+
+
+def test_the_optimisers_numbers_lie_in_memory_as_their_parameters_do(tmp_path, scenes, network):
+    """A one-kernel optimiser of a GPU, where weights are channels_last, refuses any other order."""
+    from segcourse.training.optimisers import make_optimizer
+    from segcourse.training.run import History, Run
+
+    def begun():
+        model = network().to(memory_format=torch.channels_last)
+        return Run(model, RECIPE, History(), torch.device("cpu"), optimizer=make_optimizer(model, RECIPE), feed=Feed())
+
+    class Feed:
+        waited = 0.0
+
+        def fingerprint(self):
+            return "same"
+
+    run = begun()
+    run.model(torch.randn(1, 3, 8, 8)).sum().backward()
+    run.optimizer.step()
+    state.save(tmp_path / "s.safetensors", run, META)
+    again = begun()
+    state.restore(again, state.read(tmp_path / "s.safetensors"))
+    for parameter, values in again.optimizer.state.items():
+        assert values["exp_avg"].stride() == parameter.stride() and torch.equal(values["exp_avg"], run.optimizer.state[dict(zip(again.model.parameters(), run.model.parameters()))[parameter]]["exp_avg"])
+
+
 def test_a_loss_that_is_no_number_names_step_and_layer_and_keeps_the_last_good_state(tmp_path, scenes, network):
     path = tmp_path / "state.safetensors"
 
@@ -287,6 +341,20 @@ def test_resume_begins_where_there_is_nothing(camvid_folder):
     assert lines[0]["event"] == "started" and lines[0]["model"] == "fcn8s" and lines[0]["recipe"]["steps"] == 12
     looks = [(line["split"], line["step"], line["images"]) for line in lines if line.get("event") == "scored"]
     assert looks == [("valid", 4, 3), ("valid", 8, 3), ("valid", 12, 3), ("test", 12, 3)]          # the test images once
+
+
+def test_a_run_that_another_one_overtook_does_not_take_its_place(camvid_folder, monkeypatch, capsys):
+    """The other finishes while this one still reads its data."""
+    out, real = camvid_folder / "raced", jobs.start_weights
+
+    def slow(job, model):
+        monkeypatch.setattr(jobs, "start_weights", real)
+        assert cli.run(train(camvid_folder, out)) == 0
+        return real(job, model)
+
+    monkeypatch.setattr(jobs, "start_weights", slow)
+    assert cli.run(train(camvid_folder, out, "--seed", "1")) == 2 and "already holds a run" in capsys.readouterr().err
+    assert json.loads((out / "scores.json").read_text(encoding="utf-8"))["recipe"]["seed"] == 0
 
 
 def test_two_runs_into_one_folder(camvid_folder, capsys):
