@@ -720,7 +720,7 @@ print(T(en="the table's plain run with this seed:", ko="표에서 시드가 같�
 # %% [markdown] lang="en"
 # Both remedies raise mIoU in every seed, and lower pixel accuracy in every seed. Weighting finds far more of the rare classes (look at the mean recall), at the price of false alarms, which the common ones pay: building loses most. So "did it help?" has no answer without "by which score?". The rule of this course: say the score before you train.
 #
-# What this small run cannot show is whether the order of the two remedies holds for large networks that start from ImageNet. The FCN paper found balancing unnecessary on PASCAL VOC, where background is three quarters of the pixels and a class is a large object.
+# Which of the two is better this small run does not say: over the seeds their numbers overlap. Nor does it say what helps a large network that starts from ImageNet. The FCN paper found balancing unnecessary on PASCAL VOC, where background is three quarters of the pixels and a class is a large object.
 #
 # Published tables tell the same story. Two networks, one data set:
 
@@ -729,7 +729,7 @@ print(T(en="the table's plain run with this seed:", ko="표에서 시드가 같�
 # 재현율을 보세요). 대신 없는 것을 있다고도 해서, 그 값은 흔한 클래스가 치러요. 건물이 가장 많이 깎여요. 그러니 '도움이 됐나요?'라고만 물으면 답할 수 없어요. '어느 지표로 봤을 때요?'를 함께 물어야 해요. 이 강의의
 # 규칙은 하나예요. 학습하기 전에 지표부터 정해요.
 #
-# ImageNet에서 배운 가중치로 시작하는 큰 네트워크에서도 두 처방의 순위가 그대로일까요? 이 작은 실험으로는 알 수 없어요. FCN 논문은 PASCAL VOC에서 클래스의 균형을 맞출 필요가
+# 둘 가운데 어느 쪽이 나은지는 이 작은 실험으로 가릴 수 없어요. 시드에 따라 오르내리는 범위가 서로 겹치거든요. ImageNet에서 배운 가중치로 시작하는 큰 네트워크에 무엇이 도움이 될지도 알 수 없고요. FCN 논문은 PASCAL VOC에서 클래스의 균형을 맞출 필요가
 # 없었다고 해요. 거기서는 배경이 픽셀의 4분의 3이고 클래스가 큰 물체거든요.
 #
 # 논문에 실린 표에서도 같은 이야기를 읽을 수 있어요. 데이터는 하나, 네트워크는 둘이에요.

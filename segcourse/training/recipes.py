@@ -148,7 +148,7 @@ _CAMVID = (
            ko="CamVid에서 기둥과 보행자는 모두 합쳐 픽셀의 2 %쯤이에요. 배경이 3/4이고 물체가 큰 PASCAL VOC에서 논문은 가중치가 필요 없다고 했어요."),
     Change("class_weight_power", 0.5, en="the square root: the full weights trade IoU for recall", ko="제곱근이에요. 그대로 쓰면 재현율은 오르지만 IoU가 떨어져요."),
     Change("flip", True, en="367 images are few", ko="이미지가 367장뿐이니까요."),
-    Change("scale", (0.5, 2.0), en="cars come near and far, and the test films are other films", ko="자동차는 가까이도 멀리도 있고, 시험용 영상은 다른 영상이에요."),
+    Change("scale", (0.5, 2.0), en="cars come near and far", ko="자동차는 가까이도 멀리도 있어요."),
     Change("colour", 0.2, en="one of the films was shot at dusk", ko="영상 하나는 해 질 녘에 찍었어요."),
     Change("precision", "auto", en="16 bits where the device has them: faster, and half the memory", ko="장치가 되면 16비트로 계산해요. 빠르고 메모리도 절반이에요."),
     Change("evaluate_every", 500, en="to see it learn", ko="배우는 모습을 보려고요."),
