@@ -51,7 +51,7 @@ def fit(model: nn.Module, train, valid, recipe: Recipe, callbacks: tuple[Callbac
     model.to(place, memory_format=torch.channels_last if on_gpu else torch.preserve_format)
     batch_norm.prepare(model, recipe.batch_norm, processes=world, on_gpu=on_gpu)        # in place
     history = History(device=devices.describe(place), precision=devices.precision_for(place, recipe.precision), processes=world)
-    optimizer = make_optimizer(model, recipe, fused=on_gpu and history.precision != "16-mixed")
+    optimizer = make_optimizer(model, recipe)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True) if recipe.average else None
     run = Run(model, recipe, history, place, optimizer=optimizer, average=average, precision=fabric.strategy.precision, feed=feed)
     if resume is not None:

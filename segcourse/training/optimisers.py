@@ -27,12 +27,13 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict]:
     return [{"params": members, "lr": rate, "rate": rate, "weight_decay": decay} for (rate, decay), members in groups.items()]
 
 
-def make_optimizer(model: nn.Module, recipe: Recipe, *, fused: bool = False) -> torch.optim.Optimizer:
+def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimiser; every group carries its full rate as "rate", which the schedule multiplies.
 
-    fused: PyTorch's one-kernel version, for GPUs; it cannot clip gradients that float16's loss scale has enlarged.
+    Not PyTorch's one-kernel ("fused") version: it refuses a gradient whose order in memory is not its weight's, as those of 1x1 convolutions can be
+    (pytorch/pytorch, issues 106951 and 126585), and gradients that are clipped under float16's loss scale.
     """
-    groups, more = parameter_groups(model, recipe), {"fused": True} if fused else {}
+    groups = parameter_groups(model, recipe)
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, **more)
-    return torch.optim.AdamW(groups, lr=recipe.lr, betas=(recipe.momentum, 0.999), **more)
+        return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum)
+    return torch.optim.AdamW(groups, lr=recipe.lr, betas=(recipe.momentum, 0.999))

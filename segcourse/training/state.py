@@ -105,7 +105,7 @@ def restore(run: Run, state: State) -> None:
         if not set(stored) <= expected:
             raise KeyError(f"optimizer has no parameter {max(set(stored) - expected)}")
         run.optimizer.load_state_dict({"state": stored, "param_groups": groups})
-        for parameter, values in run.optimizer.state.items():       # in the parameter's order of dimensions in memory: one-kernel optimisers want both alike
+        for parameter, values in run.optimizer.state.items():       # in the order in memory that the parameter has: kernels over many tensors want all alike
             for name, value in values.items():
                 if isinstance(value, Tensor) and value.shape == parameter.shape:
                     values[name] = torch.empty_like(parameter).copy_(value)

@@ -173,7 +173,7 @@ def test_weights_that_are_no_numbers_are_not_written_over_good_ones(tmp_path, sc
 
 
 def test_the_optimisers_numbers_lie_in_memory_as_their_parameters_do(tmp_path, scenes, network):
-    """A one-kernel optimiser of a GPU, where weights are channels_last, refuses any other order."""
+    """On a GPU weights are channels_last: a kernel over many tensors wants all in one order, and takes a slow way, or none, otherwise."""
     from segcourse.training.optimisers import make_optimizer
     from segcourse.training.run import History, Run
 
