@@ -19,7 +19,7 @@ app = typer.Typer(name="segcourse", no_args_is_help=True, add_completion=False, 
                            ko="의미론적 분할을, 그것을 만든 논문을 하나씩 뜯어보며 배워요."))
 data_app = typer.Typer(no_args_is_help=True, help=say(en="The data sets of the course.", ko="강의에서 쓰는 데이터 세트예요."))
 app.add_typer(data_app, name="data")
-bench_app = typer.Typer(no_args_is_help=True, help=say(en="Measure: the chapters' comparisons, the table on CamVid, speed.", ko="재요: 장의 비교 실험, CamVid 표, 속도."))
+bench_app = typer.Typer(no_args_is_help=True, help=say(en="Measure: the chapters' comparisons, the table on CamVid, speed.", ko="장의 비교 실험, CamVid 표, 속도를 재요."))
 app.add_typer(bench_app, name="bench")
 
 Root = Annotated[Optional[Path], typer.Option(help=say(en="folder that holds the data set (else SEGCOURSE_DATA, else data/)",
@@ -52,12 +52,12 @@ def train(
     size: Size = None,
     length: Annotated[Optional[int], typer.Option(help=say(en="training pictures of streets", ko="streets의 학습 이미지 수"))] = None,
     backbone: Annotated[Optional[str], typer.Option(help=say(en="file of VGG16 weights (torchvision's names), convolutions alone or all; imagenet: torchvision's own, fetched once; none",
-                                                             ko="VGG16 가중치 파일(torchvision 이름), 합성곱만 있어도 돼요. imagenet은 torchvision 가중치를 한 번 받아 써요. none은 없음"))] = None,
+                                                             ko="VGG16 가중치 파일(torchvision 이름, 합성곱층만 있어도 돼요). imagenet이면 torchvision 가중치를 한 번만 받아 써요. none이면 쓰지 않아요"))] = None,
     init: Annotated[Optional[Path], typer.Option(help=say(en="checkpoint to take weights from, as 32s for 16s", ko="가중치를 가져올 체크포인트, 16s에는 32s"))] = None,
     out: Annotated[Optional[Path], typer.Option(help=say(en="folder of checkpoint and scores", ko="체크포인트와 점수를 둘 폴더"))] = None,
     overwrite: Annotated[bool, typer.Option(help=say(en="replace the run in --out", ko="--out에 있던 결과를 바꿔요"))] = False,
     resume: Annotated[bool, typer.Option(help=say(en="go on with the run in --out that was broken off; begin where there is none", ko="--out에서 멈춘 학습을 이어 가요. 없으면 처음부터 해요"))] = False,
-    devices: Annotated[int, typer.Option(min=1, help=say(en="GPUs of this machine, or processes on a processor; the batch is shared", ko="이 컴퓨터에서 쓸 GPU 수(프로세서에서는 프로세스 수), 배치를 나눠 맡아요"))] = 1,
+    devices: Annotated[int, typer.Option(min=1, help=say(en="GPUs of this machine, or processes on a processor; the batch is shared", ko="이 컴퓨터에서 쓸 GPU 수(CPU에서는 프로세스 수). 배치를 나눠 맡아요"))] = 1,
     nodes: Annotated[int, typer.Option(min=1, help=say(en="machines; start the command on each, with NODE_RANK, MASTER_ADDR and MASTER_PORT set", ko="컴퓨터 수. 컴퓨터마다 NODE_RANK, MASTER_ADDR, MASTER_PORT를 정하고 실행해요"))] = 1,
     tensorboard: Annotated[bool, typer.Option(help=say(en="write curves for TensorBoard into --out as well", ko="TensorBoard용 곡선도 --out에 적어요"))] = False,
     save_seconds: Annotated[float, typer.Option(min=0, help=say(en="seconds between saves of the state that --resume goes on from", ko="--resume이 이어 갈 상태를 저장하는 간격(초)"))] = 120.0,
@@ -171,11 +171,11 @@ def predict(
 
 
 @bench_app.command("chapter", help=say(en="Run a chapter's comparison and write segcourse/results: `segcourse bench chapter 01`.",
-                                       ko="장의 비교 실험을 돌려 segcourse/results에 적어요: `segcourse bench chapter 01`."))
+                                       ko="장의 비교 실험을 돌려 segcourse/results에 적어요(예: `segcourse bench chapter 01`)."))
 def bench_chapter(
     number: Annotated[str, typer.Argument(help="01")],
-    seeds: Annotated[Optional[str], typer.Option(help=say(en="comma separated, for a trial; writes nothing", ko="쉼표로 나눈 시드, 시험용이라 저장하지 않아요"))] = None,
-    steps: Annotated[Optional[int], typer.Option(help=say(en="for a trial; writes nothing", ko="시험용 스텝 수, 저장하지 않아요"))] = None,
+    seeds: Annotated[Optional[str], typer.Option(help=say(en="comma separated, for a trial; writes nothing", ko="쉼표로 나눈 시드. 시범 실행이라 저장하지 않아요"))] = None,
+    steps: Annotated[Optional[int], typer.Option(help=say(en="for a trial; writes nothing", ko="시범 실행의 스텝 수, 저장하지 않아요"))] = None,
 ) -> None:
     from segcourse.commands import bench
 
@@ -183,18 +183,18 @@ def bench_chapter(
 
 
 @bench_app.command("camvid", help=say(en="Train networks on CamVid with seeds 0, 1, 2 and write segcourse/results/camvid.json: the table beside the published numbers.",
-                                      ko="CamVid에서 시드 0, 1, 2로 네트워크를 학습해 공표 수치와 나란히 segcourse/results/camvid.json에 적어요."))
+                                      ko="CamVid에서 시드 0, 1, 2로 네트워크를 학습하고, 논문 수치와 견줄 결과를 segcourse/results/camvid.json에 적어요."))
 def bench_camvid(
     names: Annotated[Optional[list[str]], typer.Argument(help=say(en="networks (default: all that have a recipe)", ko="네트워크(기본: 학습 조건이 있는 것 모두)"))] = None,
-    quick: Annotated[bool, typer.Option(help=say(en="narrow networks at 180x240, minutes on a processor; the table says so", ko="좁은 네트워크를 180x240으로, 프로세서에서 몇 분. 표에 그렇게 적어요"))] = False,
-    seeds: Annotated[Optional[str], typer.Option(help=say(en="comma separated, for a trial; results stay as they are", ko="쉼표로 나눈 시드, 시험용이라 결과 파일은 그대로예요"))] = None,
+    quick: Annotated[bool, typer.Option(help=say(en="narrow networks at 180x240, minutes on a processor; the table says so", ko="채널을 줄인 네트워크를 180x240으로 학습해요. CPU로도 몇 분이면 되고, 표에 간이 실행이라고 적어요"))] = False,
+    seeds: Annotated[Optional[str], typer.Option(help=say(en="comma separated, for a trial; results stay as they are", ko="쉼표로 나눈 시드. 시범 실행이라 결과 파일은 그대로예요"))] = None,
     recipe: Annotated[str, typer.Option(help=say(en="paper | ours", ko="paper | ours"))] = "ours",
     backbone: Annotated[str, typer.Option(help=say(en="file of VGG16 weights, imagenet (torchvision's) or none", ko="VGG16 가중치 파일, imagenet(torchvision), none"))] = "imagenet",
     root: Root = None,
     device: Device = "auto",
     out: Annotated[Path, typer.Option(help=say(en="folder of the runs", ko="학습 결과를 둘 폴더"))] = Path("runs"),
     again: Annotated[bool, typer.Option(help=say(en="train what is there already as well", ko="이미 있는 것도 다시 학습해요"))] = False,
-    set_: Annotated[Optional[list[str]], typer.Option("--set", help=say(en="any value of the recipes, for a trial", ko="학습 조건의 값, 시험용"))] = None,
+    set_: Annotated[Optional[list[str]], typer.Option("--set", help=say(en="any value of the recipes, for a trial", ko="시범 실행에 쓸 학습 조건의 값"))] = None,
 ) -> None:
     from segcourse.commands import bench
 
@@ -202,12 +202,12 @@ def bench_camvid(
 
 
 @bench_app.command("speed", help=say(en="Images a second of our loop beside torchvision's reference training, and the GPU memory of full-size FCN-8s.",
-                                     ko="torchvision의 학습 코드와 나란히 1초에 몇 장을 학습하는지 재고, 전체 크기 FCN-8s의 GPU 메모리를 재요."))
+                                     ko="이 강의와 torchvision의 학습 코드가 1초에 이미지를 몇 장 학습하는지 나란히 재요. 채널을 줄이지 않은 FCN-8s의 GPU 메모리도 재요."))
 def bench_speed(
     data: Annotated[str, typer.Option(help="camvid | streets")] = "camvid",
     root: Root = None,
     device: Device = "auto",
-    crop: Annotated[Optional[str], typer.Option(help=say(en="HEIGHTxWIDTH of both loops", ko="두 코드가 함께 쓸 높이x너비"))] = None,
+    crop: Annotated[Optional[str], typer.Option(help=say(en="HEIGHTxWIDTH of both loops", ko="두 코드에 똑같이 쓸 크롭의 높이x너비"))] = None,
     batch_size: Annotated[Optional[int], typer.Option(help=say(en="pictures a step", ko="한 스텝의 이미지 수"))] = None,
     steps: Annotated[Optional[int], typer.Option(help=say(en="steps that are timed", ko="시간을 잴 스텝 수"))] = None,
     repeats: Annotated[Optional[int], typer.Option(help=say(en="of both, in turn", ko="번갈아 되풀이할 횟수"))] = None,
@@ -221,14 +221,14 @@ def bench_speed(
 
 
 @bench_app.command("record", help=say(en="FCN-8s to 57.0 mIoU on CamVid as fast as can be, each seed in a fresh process, and the least it could take.",
-                                      ko="FCN-8s가 CamVid에서 mIoU 57.0에 닿는 가장 빠른 시간을 시드마다 새 프로세스로 재고, 이론상 최소 시간과 견줘요."))
+                                      ko="FCN-8s를 CamVid에서 mIoU 57.0까지 되도록 빨리 학습해요. 시드마다 새 프로세스에서 시간을 재고, 아무리 빨라도 걸리는 시간과 견줘요."))
 def bench_record(
     seeds: Annotated[Optional[str], typer.Option(help=say(en="comma separated (default 0,1,2)", ko="쉼표로 나눈 시드(기본 0,1,2)"))] = None,
     root: Root = None,
     device: Device = "auto",
     backbone: Annotated[Optional[Path], typer.Option(help=say(en="file of VGG16 weights", ko="VGG16 가중치 파일"))] = None,
-    set_: Annotated[Optional[list[str]], typer.Option("--set", help=say(en="any value of the recipe, for a trial", ko="학습 조건의 값, 시험용"))] = None,
-    option: Annotated[Optional[list[str]], typer.Option(help=say(en="any option of the network, for a trial", ko="네트워크의 옵션, 시험용"))] = None,
+    set_: Annotated[Optional[list[str]], typer.Option("--set", help=say(en="any value of the recipe, for a trial", ko="시범 실행에 쓸 학습 조건의 값"))] = None,
+    option: Annotated[Optional[list[str]], typer.Option(help=say(en="any option of the network, for a trial", ko="시범 실행에 쓸 네트워크 옵션"))] = None,
     json_: Annotated[Optional[Path], typer.Option("--json", help=say(en="file to write the result to as well", ko="결과를 함께 적을 파일"))] = None,
 ) -> None:
     from segcourse.commands import bench

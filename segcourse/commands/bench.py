@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from segcourse.language import say
+from segcourse.language import josa, say
 
 
 def numbers(option: str, text: str | None) -> list[int] | None:
@@ -12,7 +12,7 @@ def numbers(option: str, text: str | None) -> list[int] | None:
         return None
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdigit() for part in parts):
-        raise ValueError(say(en=f"{option} must be whole numbers with commas, as 0,1,2, not {text!r}", ko=f"{option}에는 0,1,2처럼 쉼표로 나눈 정수를 써야 하는데 {text!r}이에요. 고쳐 주세요."))
+        raise ValueError(say(en=f"{option} must be whole numbers with commas, as 0,1,2, not {text!r}", ko=f"{option}에는 0,1,2처럼 쉼표로 나눈 정수를 써야 하는데 {josa(repr(text), '이에요/예요')}. 고쳐 주세요."))
     return [int(part) for part in parts]
 
 
@@ -91,11 +91,11 @@ def title(results: dict) -> str:
     """What the table is of; a quick one says that it is."""
     if results["trial"]:
         return say(en="TRIAL on CamVid's validation split (101 images), void excluded, mIoU and pixel accuracy in %. Published numbers are of the test split",
-                   ko="시험: CamVid 검증 분할(101장), 무시 레이블 제외, mIoU와 픽셀 정확도는 %. 공표 수치는 시험 분할의 값이에요")
-    text = say(en="CamVid, test split (233 images), void excluded, mIoU and pixel accuracy in %", ko="CamVid 시험 분할(233장), 무시 레이블 제외, mIoU와 픽셀 정확도는 %")
+                   ko="시범 실행이에요. CamVid 검증 분할(이미지 101장), 무시 레이블 제외, mIoU와 픽셀 정확도의 단위는 %. 논문 수치는 시험 분할에서 잰 값이에요")
+    text = say(en="CamVid, test split (233 images), void excluded, mIoU and pixel accuracy in %", ko="CamVid 시험 분할(이미지 233장), 무시 레이블 제외, mIoU와 픽셀 정확도의 단위는 %")
     if results["quick"]:
         text = say(en="QUICK: narrow networks from nothing, a few passes at 180x240, no reproduction of a published number. ",
-                   ko="간이 실행: 좁은 네트워크를 처음부터 180x240으로 몇 바퀴만 학습했어요. 공표 수치의 재현이 아니에요. ") + text
+                   ko="간이 실행이에요. 채널을 줄인 네트워크를 180x240 이미지로 처음부터, 몇 바퀴만 학습했어요. 논문 수치를 재현한 결과가 아니에요. ") + text
     return text
 
 

@@ -170,7 +170,7 @@ def _get_archive(name: str, root: Path | None, mirror: str | None, say_line: Cal
             raise Interrupted(say(en=f"stopped by Ctrl-C; what has come of {archive.file} stays in {base}. Run the command again: it goes on from there",
                                   ko=f"Ctrl-C로 멈췄어요. {archive.file} 파일은 받은 만큼 {base}에 있어요. 다시 실행하면 이어서 받아요")) from None
     for path in report.aside:
-        say_line(say(en=f"what was in the way is now {path}", ko=f"그 자리에 있던 것은 {path}로 이름을 바꿨어요"))
+        say_line(say(en=f"what was in the way is now {path}", ko=f"그 자리에 있던 것은 이름을 {josa(path, '으로/로')} 바꿨어요"))
     if report.folder is None:
         address, why = report.failed[-1]
         raise RuntimeError(say(

@@ -16,7 +16,7 @@ def size_of(text: str | None) -> tuple[int, int] | None:
         return None
     parts = text.lower().replace("×", "x").split("x")
     if len(parts) != 2 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
-        raise ValueError(say(en=f"--size must be HEIGHTxWIDTH, as 180x240, not {text!r}", ko=f"--size는 180x240처럼 높이x너비로 써야 하는데 {text!r}이에요. 고쳐 주세요."))
+        raise ValueError(say(en=f"--size must be HEIGHTxWIDTH, as 180x240, not {text!r}", ko=f"--size는 180x240처럼 높이x너비로 써야 하는데 {josa(repr(text), '이에요/예요')}. 고쳐 주세요."))
     return int(parts[0]), int(parts[1])
 
 
@@ -47,7 +47,7 @@ def setting(text: str) -> tuple[str, object]:
 
 def _padding(text: str) -> int | str:
     if text != "same" and not text.isdigit():
-        raise ValueError(say(en=f"--padding must be a whole number or same, not {text!r}", ko=f"{josa('--padding', '은/는')} 정수나 same이어야 하는데 {text!r}이에요. 고쳐 주세요."))
+        raise ValueError(say(en=f"--padding must be a whole number or same, not {text!r}", ko=f"{josa('--padding', '은/는')} 정수나 same이어야 하는데 {josa(repr(text), '이에요/예요')}. 고쳐 주세요."))
     return text if text == "same" else int(text)
 
 

@@ -146,5 +146,5 @@ def get(name: str) -> Palette:
     """The palette of the data set called `name`, as a checkpoint notes it. Raises ValueError naming the nearest for an unknown one."""
     if name not in _OF:
         near = (difflib.get_close_matches(str(name).lower(), _OF, n=1, cutoff=0.5) or [", ".join(_OF)])[0]
-        raise ValueError(say(en=f"no palette is called {name!r}: try {near}", ko=f"{name!r}라는 팔레트는 없어요. {near}로 해 주세요."))
+        raise ValueError(say(en=f"no palette is called {name!r}: try {near}", ko=f"{josa(repr(name), '이라는/라는')} 팔레트는 없어요. {near}로 해 주세요."))
     return _OF[name]

@@ -132,7 +132,7 @@ def counted(name: str, root: str | Path | None = None) -> dict[str, int]:
 def _not_there(what: str, archive: str, base: Path, looked: str) -> FileNotFoundError:
     return FileNotFoundError(say(
         en=f"there is no {what} in {base} (looked for {looked} there): `segcourse data get {archive}` fetches it, or name its folder with --root",
-        ko=f"{base}에 {josa(what, '이/가')} 없어요({josa(looked, '을/를')} 찾았어요). `segcourse data get {archive}`로 받거나 --root로 폴더를 알려 주세요."))
+        ko=f"{base}에 {josa(what, '이/가')} 없어요(확인한 경로 {looked}). `segcourse data get {archive}`로 받거나 --root로 폴더를 알려 주세요."))
 
 
 class VOC(Dataset):
@@ -148,7 +148,7 @@ class VOC(Dataset):
         if split.startswith("test"):
             raise ValueError(say(
                 en=f"the labels of VOC's test set ({split}) are not public: only the PASCAL evaluation server scores it; use valid or seg11valid",
-                ko=f"VOC 시험 세트({split})의 레이블은 공개되지 않았어요. PASCAL 평가 서버만 채점해요. valid나 seg11valid를 써 주세요."))
+                ko=f"VOC 시험 분할({split})의 레이블은 공개되지 않았어요. PASCAL 평가 서버에서만 잴 수 있어요. valid나 seg11valid를 써 주세요."))
         if split not in COUNTS:
             from segcourse.datasets import check_split
 
@@ -163,7 +163,7 @@ class VOC(Dataset):
         if len(self) != COUNTS[split]:
             warnings.warn(say(
                 en=f"voc {split} has {len(self)} images here, and {COUNTS[split]} where it is whole: scores on it cannot be compared with published ones",
-                ko=f"voc {split}의 이미지가 여기에는 {len(self)}장인데 원래는 {COUNTS[split]}장이에요. 발표된 점수와 비교하지 말아 주세요."), stacklevel=2)
+                ko=f"voc {split}의 이미지가 여기에는 {len(self)}장인데 원래는 {COUNTS[split]}장이에요. 여기서 잰 값은 논문 수치와 비교할 수 없어요."), stacklevel=2)
 
     @property
     def meaning(self) -> str:

@@ -120,8 +120,9 @@ def run(names: Sequence[str] = (), *, quick: bool = False, seeds: Sequence[int] 
             if write:
                 checkpoints.write_json(path(quick), _results(rows, quick))
         if report is not None:
-            report(f"{line['name']:<12} seed {line['seed']}   mIoU {100 * line['miou']:5.2f}   pixel accuracy {100 * line['pixel_accuracy']:5.2f}   {line['seconds']:.0f} s"
-                   f"   {line['images_per_second']:.1f} images/s")
+            miou, accuracy, rate = f"{100 * line['miou']:5.2f}", f"{100 * line['pixel_accuracy']:5.2f}", f"{line['images_per_second']:.1f}"
+            report(f"{line['name']:<12} " + say(en=f"seed {line['seed']}   mIoU {miou}   pixel accuracy {accuracy}   {line['seconds']:.0f} s   {rate} images/s",
+                                                ko=f"시드 {line['seed']}   mIoU {miou}   픽셀 정확도 {accuracy}   {line['seconds']:.0f}초   1초에 {rate}장"))
     return _results(rows, quick, trial=not write)
 
 
@@ -139,8 +140,8 @@ def quoted(name: str) -> dict[str, str]:
 
 def lines(results: dict) -> list[list[str]]:
     """The table as text, a head and a line a network: published mIoU and accuracy, ours (mean ± sd, every seed), parameters, seconds, memory, speed, start."""
-    head = [say(en="network", ko="네트워크"), say(en="published mIoU", ko="공표 mIoU"), say(en="ours, mIoU", ko="재현 mIoU"), say(en="seeds", ko="시드별"),
-            say(en="published accuracy", ko="공표 픽셀 정확도"), say(en="ours, accuracy", ko="재현 픽셀 정확도"), say(en="parameters", ko="파라미터"), say(en="seconds", ko="초"),
+    head = [say(en="network", ko="네트워크"), say(en="published mIoU", ko="논문 mIoU"), say(en="ours, mIoU", ko="이 강의 mIoU"), say(en="seeds", ko="시드별"),
+            say(en="published accuracy", ko="논문 픽셀 정확도"), say(en="ours, accuracy", ko="이 강의 픽셀 정확도"), say(en="parameters", ko="파라미터"), say(en="seconds", ko="초"),
             say(en="peak memory", ko="최대 메모리"), say(en="images/s", ko="이미지/초"), say(en="starts from", ko="시작 가중치")]
     table = [head]
     for name, values in results["summary"].items():

@@ -177,7 +177,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     """A backbone's state dict from a .safetensors file, or a PyTorch file read with `weights_only` (tensors only, no code is run)."""
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(say(en=f"there is no backbone file {path}: check the name", ko=f"백본 파일 {path} 파일이 없어요. 이름을 확인해 주세요."))
+        raise FileNotFoundError(say(en=f"there is no backbone file {path}: check the name", ko=f"백본 파일이 없어요({path}). 이름을 확인해 주세요."))
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file

@@ -87,7 +87,7 @@ def imagenet_vgg16(address: str | None = None, folder: Path | None = None) -> di
         folder.mkdir(parents=True, exist_ok=True)
         with disk.alone(folder / f".{name}.lock") if not there() else contextlib.nullcontext():        # of several processes one fetches
             if not there():
-                print(say(en=f"fetching {address} (528 MB)", ko=f"{josa(address, '을/를')} 받고 있어요(528 MB)"), file=sys.stderr, flush=True)
+                print(say(en=f"fetching {address} (528 MB)", ko=f"{address} 에서 받고 있어요(528 MB)"), file=sys.stderr, flush=True)
                 pooch.get_logger().setLevel("WARNING")      # it would advise the reader of hashes
                 fetched = Path(pooch.retrieve(address, known_hash=None, fname=f".{name}.part", path=folder, downloader=pooch.HTTPDownloader(timeout=30)))
                 if not checkpoints.digest(fetched).startswith(wanted):
@@ -98,7 +98,7 @@ def imagenet_vgg16(address: str | None = None, folder: Path | None = None) -> di
         reason = " ".join(str(error).split())[:160]
         raise OSError(say(en=f"torchvision's VGG16 weights could not be fetched from {address} ({reason}): fetch that file elsewhere and give it as --backbone FILE, or train "
                              f"without with --backbone none",
-                          ko=f"torchvision의 VGG16 가중치를 {address}에서 받지 못했어요({reason}). 다른 곳에서 받아 --backbone 파일로 알려 주거나 --backbone none으로 처음부터 "
+                          ko=f"torchvision의 VGG16 가중치를 {address} 에서 받지 못했어요({reason}). 다른 곳에서 받은 파일을 --backbone으로 알려 주거나 --backbone none으로 처음부터 "
                              f"학습해 주세요.")) from error
     return checkpoints.read_weights(file)
 
@@ -155,7 +155,7 @@ def check_folder(folder: Path, *, resume: bool, overwrite: bool) -> None:
                              ko=f"{folder}의 학습은 이미 끝나서 이어 갈 것이 없어요. 점수는 {SCORES}에 있어요. 새로 하려면 --overwrite를 붙여 주세요."))
     if not finished:
         raise ValueError(say(en=f"{folder} holds a run that was broken off: go on with --resume, name another folder with --out, or begin anew with --overwrite",
-                             ko=f"{folder} 폴더에 멈춘 학습이 있어요. 이어 가려면 --resume, 다른 폴더는 --out, 새로 하려면 --overwrite를 붙여 주세요."))
+                             ko=f"{folder} 폴더에 멈춘 학습이 있어요. 이어 가려면 --resume, 다른 폴더에 하려면 --out, 처음부터 다시 하려면 --overwrite를 붙여 주세요."))
     raise ValueError(say(en=f"{folder} already holds a run: name another folder with --out, or give --overwrite",
                          ko=f"{folder} 폴더에 이미 학습 결과가 있어요. --out으로 다른 폴더를 고르거나 --overwrite를 붙여 주세요."))
 
@@ -199,7 +199,7 @@ def _check_same_network(stored: dict, meta: dict, path: Path) -> None:
     for name in ("model", "options", "data", "pretrained"):
         if stored.get(name) != meta[name]:
             raise ValueError(say(en=f"{path} is of a run with {name} {stored.get(name)!r}, and now it is {meta[name]!r}: give the same command, or begin anew with --overwrite",
-                                 ko=f"{path} 상태를 저장할 때는 {name} 값이 {josa(repr(stored.get(name)), '이었는데/였는데')} 지금은 {josa(repr(meta[name]), '이에요/예요')}. 같은 명령을 쓰거나 --overwrite로 "
+                                 ko=f"{path} 상태를 저장할 때는 {name} 값이 달랐어요(저장할 때 {stored.get(name)!r}, 지금 {meta[name]!r}). 같은 명령을 쓰거나 --overwrite로 "
                                     f"처음부터 다시 해 주세요."))
 
 

@@ -35,7 +35,7 @@ def fit(model: nn.Module, train, valid, recipe: Recipe, callbacks: tuple[Callbac
     place, rank, world = fabric.device, fabric.global_rank, fabric.world_size
     if recipe.batch_size % world:
         raise ValueError(say(en=f"a batch of {recipe.batch_size} cannot be shared by {world} processes: choose a multiple of {world}",
-                             ko=f"배치 {recipe.batch_size}장을 프로세스 {world}개가 나눌 수 없어요. {world}의 배수로 해 주세요."))
+                             ko=f"배치 {recipe.batch_size}장을 프로세스 {world}개가 똑같이 나눌 수 없어요. 배치를 {world}의 배수로 해 주세요."))
     on_gpu = place.type == "cuda"
     feed = feeds.feed(train, recipe, place, rank=rank, world=world)
     if valid is not None and getattr(valid, "same_size", True):

@@ -77,7 +77,7 @@ class Recipe:
 
         if self.accumulate > self.batch_size:
             raise ValueError(say(en=f"accumulate is the number of parts of a batch, got {self.accumulate} for a batch of {self.batch_size}: at most one part a picture",
-                                 ko=f"accumulate는 배치를 나눌 묶음 수예요. 배치가 {self.batch_size}장인데 {josa(self.accumulate, '이에요/예요')}. 배치보다 작게 해 주세요."))
+                                 ko=f"accumulate는 배치를 몇으로 나눌지 정하는 수예요. 배치가 {self.batch_size}장인데 {josa(self.accumulate, '이에요/예요')}. {self.batch_size} 이하로 해 주세요."))
         if self.average >= 1:
             raise ValueError(say(en=f"average is a decay below 1, as 0.999, got {self.average}", ko=f"average는 0.999처럼 1보다 작은 감쇠율인데 {josa(self.average, '이에요/예요')}. 고쳐 주세요."))
         if self.schedule == "step" and not self.step_every:
@@ -173,7 +173,7 @@ _STREETS = (
     Change("class_weights", "median_frequency", en="a pole covers 1 % of a street", ko="기둥은 거리의 1 %예요."),
     Change("class_weight_power", 0.3, en="milder than on CamVid: batches are small, and the full weights trade IoU for recall", ko="CamVid보다 약해요. 배치가 작고, 가중치가 세면 재현율은 오르지만 IoU가 떨어져요."),
     Change("flip", True, en="a street seen in a mirror is a street", ko="거울에 비친 거리도 거리니까요."),
-    Change("precision", "auto", en="float32 on a processor, 16 bits where a device has them", ko="프로세서에서는 float32, 장치가 되면 16비트예요."),
+    Change("precision", "auto", en="float32 on a processor, 16 bits where a device has them", ko="CPU에서는 float32, 장치가 되면 16비트예요."),
 )
 
 _STREETS_ALEXNET = tuple(change for change in _STREETS if change.name != "lr") + (
@@ -201,7 +201,7 @@ def get(name: str, *, data: str = "camvid", kind: str = "ours") -> Recipe:
         near = (difflib.get_close_matches(name, _PAPER, n=1, cutoff=0.4) or [", ".join(_PAPER)])[0]
         raise ValueError(say(en=f"there is no recipe for {name!r}: try {near}", ko=f"{name!r}의 학습 조건이 없어요. {near}로 해 주세요."))
     if kind not in ("paper", "ours", "quick"):
-        raise ValueError(say(en=f"no recipe is called {kind!r}: try paper or ours (or quick)", ko=f"{kind!r}라는 학습 조건은 없어요. paper나 ours(또는 quick)로 해 주세요."))
+        raise ValueError(say(en=f"no recipe is called {kind!r}: try paper or ours (or quick)", ko=f"{josa(repr(kind), '이라는/라는')} 학습 조건은 없어요. paper나 ours(또는 quick)로 해 주세요."))
     if kind == "paper":
         return _PAPER[name]
     if kind == "quick":

@@ -24,7 +24,7 @@ from pathlib import Path
 _IMPORTED = time.perf_counter()      # before torch: all heavy imports of this file are inside functions, where they are timed
 
 from segcourse import published  # noqa: E402
-from segcourse.language import current, say  # noqa: E402
+from segcourse.language import current, josa, say  # noqa: E402
 from segcourse.training import provenance, recipes  # noqa: E402
 
 _LIGHT = time.perf_counter() - _IMPORTED
@@ -112,7 +112,7 @@ def recipe(overrides: dict | None = None, *, seed: int = 0):
     unknown = sorted(set(changes) - set(recipes.FIELDS))
     if unknown:
         raise ValueError(say(en=f"a recipe has no {unknown[0]!r}: choose among {', '.join(recipes.FIELDS)}",
-                             ko=f"학습 조건에 {unknown[0]!r}라는 값은 없어요. {', '.join(recipes.FIELDS)} 가운데서 골라 주세요."))
+                             ko=f"학습 조건에 {josa(repr(unknown[0]), '이라는/라는')} 값은 없어요. {', '.join(recipes.FIELDS)} 가운데서 골라 주세요."))
     return replace(FAST, **{"seed": seed} | changes)
 
 
@@ -232,11 +232,11 @@ def record(seeds: Sequence[int] = (0, 1, 2), *, root: str | Path | None = None, 
                        ko=f"{NETWORK}: 시드 {len(rows)}개가 모두 목표(mIoU {goal:.1f})에 닿았어요. 평균은 {result['seconds']['mean']:.2f}초예요. {result['device']}"))
         else:
             report(say(en=f"no record: {len(result['failed'])} of {len(rows)} seeds failed ({', '.join(map(str, result['failed']))})",
-                       ko=f"기록이 아니에요. 시드 {len(rows)}개 가운데 {len(result['failed'])}개가 실패했어요({', '.join(map(str, result['failed']))})."))
+                       ko=f"기록으로 치지 않아요. 시드 {len(rows)}개 가운데 {len(result['failed'])}개가 실패했어요({', '.join(map(str, result['failed']))})."))
         if with_floor:
             off = f" ({result['times_the_floor']:.1f}x)" if whole else ""
             report(say(en=f"the least this device could take: {result['floor']['seconds']:.2f} s{off}",
-                       ko=f"이 장치로 걸릴 수 있는 가장 짧은 시간은 {result['floor']['seconds']:.2f}초예요{off}."))
+                       ko=f"이 장치에서는 아무리 빨라도 {result['floor']['seconds']:.2f}초가 걸려요{off}."))
     return result
 
 
@@ -244,14 +244,14 @@ def describe(row: dict, goal: float) -> str:
     """One line about a seed, in the language in force."""
     seed = row["seed"]
     if row.get("error"):
-        return say(en=f"seed {seed}: failed, the run broke off: {row['error']}", ko=f"시드 {seed}: 실패했어요. 실행이 끊겼어요. {row['error']}")
+        return say(en=f"seed {seed}: failed, the run broke off: {row['error']}", ko=f"시드 {seed}: 실행이 도중에 끊겨 실패했어요. {row['error']}")
     counted, valid = f"{row['seconds']:.2f}", row.get("split") == "valid"
     on_en, on_ko = ("the validation split", "검증 분할") if valid else ("the test split", "시험 분할")
     if not row["reached"]:
         return say(en=f"seed {seed}: failed, {row['miou']:.2f} mIoU on {on_en} is less than {goal:.1f} ({counted} s)",
                    ko=f"시드 {seed}: 실패했어요. {on_ko}의 mIoU {row['miou']:.2f}, 목표 {goal:.1f}보다 낮아요({counted}초).")
     return say(en=f"seed {seed}: {row['miou']:.2f} mIoU on {on_en} in {counted} s (and {row['scoring_seconds']:.1f} s of scoring)",
-               ko=f"시드 {seed}: {on_ko}의 mIoU {row['miou']:.2f}, {counted}초(채점은 따로 {row['scoring_seconds']:.1f}초)")
+               ko=f"시드 {seed}: {on_ko}의 mIoU {row['miou']:.2f}, {counted}초(평가는 따로 {row['scoring_seconds']:.1f}초)")
 
 
 # ------------------------------------------------------------------------------------------------------------------------------------- floor

@@ -431,7 +431,7 @@ def measure(data: str = "camvid", root: str | Path | None = None, *, device: str
     if report is not None:
         mine, other = (result["images_per_second"][loop]["median"] for loop in ("ours", "theirs"))
         report(say(en=f"theirs {other:.2f}, ours {mine:.2f} images/s (medians of {repeats}): {result['ratio']:.3f} times theirs; {result['device']}",
-                   ko=f"theirs 1초에 {other:.2f}장, ours 1초에 {mine:.2f}장({repeats}번의 중앙값). theirs의 {result['ratio']:.3f}배예요. {result['device']}"))
+                   ko=f"torchvision은 1초에 {other:.2f}장, 이 강의는 1초에 {mine:.2f}장({repeats}번의 중앙값). 이 강의가 torchvision의 {result['ratio']:.3f}배예요. {result['device']}"))
     return result
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from segcourse.language import josa, say
+from segcourse.language import say
 from segcourse.training.checkpoints import read_header, write_tensors
 from segcourse.training.run import Run
 from segcourse.training.scores import Scores
@@ -79,7 +79,7 @@ def check_same(state: State, run: Run) -> None:
         if theirs.get(name) != value:
             raise ValueError(say(en=f"{state.path} is of a run with {name} {theirs.get(name)!r}, and now it is {value!r}: give the same command, or begin anew "
                                     f"with --overwrite",
-                                 ko=f"{state.path} 상태를 저장할 때는 {name} 값이 {josa(repr(theirs.get(name)), '이었는데/였는데')} 지금은 {josa(repr(value), '이에요/예요')}. 같은 명령을 쓰거나 "
+                                 ko=f"{state.path} 상태를 저장할 때는 {name} 값이 달랐어요(저장할 때 {theirs.get(name)!r}, 지금 {value!r}). 같은 명령을 쓰거나 "
                                     f"--overwrite로 처음부터 다시 해 주세요."))
     if state.header["fingerprint"] != run.feed.fingerprint():
         raise ValueError(say(en=f"the training pictures are not those that {state.path} was trained on: give the same --data, --root and --size, or begin anew with "

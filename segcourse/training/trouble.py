@@ -42,11 +42,11 @@ def no_number(run: Run, step: int, value: float, images: Tensor | None = None) -
                 if not is_out_of_memory(error):
                     raise
     where_en = f", first in layer {layer}" if layer else ""
-    where_ko = f" 처음 나온 층은 {josa(layer, '이에요/예요')}." if layer else ""
+    where_ko = f" 그런 값이 처음 나온 층은 {josa(layer, '이에요/예요')}." if layer else ""
     return TrainingError(say(
         en=f"the loss is {value} at step {step}{where_en}: lower the learning rate {run.recipe.lr:g}, limit the gradient with clip=1, or use precision "
            f"float32; the last checkpoint is from before",
-        ko=f"{step}번째 스텝에서 손실이 {josa(value, '이에요/예요')}.{where_ko} 학습률 {josa(f'{run.recipe.lr:g}', '을/를')} 낮추거나 clip=1로 그래디언트를 묶거나 정밀도를 float32로 해 주세요. "
+        ko=f"{step}번째 스텝에서 손실이 {josa(value, '이에요/예요')}.{where_ko} 학습률 {josa(f'{run.recipe.lr:g}', '을/를')} 낮추거나 clip=1로 기울기 크기를 제한하거나 정밀도를 float32로 해 주세요. "
            f"마지막 체크포인트는 그전에 저장한 거예요."))
 
 
