@@ -85,7 +85,7 @@ def test_a_split_that_is_not_whole_says_so(whole, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         datasets.load("voc", "valid", root=whole)
-    with reading("ko"), pytest.warns(UserWarning, match="원래는 1464장.*주세요[.]"):
+    with reading("ko"), pytest.warns(UserWarning, match="원래는 1464장.*비교할 수 없어요[.]"):
         datasets.load("voc", "train", root=whole)
 
 
