@@ -198,20 +198,20 @@ def test_synchronised_batch_norm_where_there_are_several_gpus(network):
 
 
 def test_the_moving_average_is_scored_kept_and_by_hand(scenes, network):
-    recipe = replace(RECIPE, precision="float32", average=0.5, steps=3)
+    recipe = replace(RECIPE, precision="float32", average=0.5, steps=3, lr=0.5)
     seen = []
 
     class Watch:
         def on_start(self, run): pass
         def on_step(self, run, step, loss): seen.append(flat(run.model))
-        def on_evaluate(self, run, step, scores): self.scores, self.scored = scores, run.scored
+        def on_evaluate(self, run, step, scores): self.scores, self.scored, self.raw = scores, run.scored, evaluate(run.model, scenes()).confusion
         def on_end(self, run): pass
 
     watch, model = Watch(), network()
     fit(model, scenes(), scenes(), recipe, callbacks=[watch], device="cpu")
     by_hand = 0.5 * (0.5 * seen[0] + 0.5 * seen[1]) + 0.5 * seen[2]          # it begins with the weights of the first step
     assert torch.allclose(flat(model), by_hand, atol=1e-6) and torch.equal(flat(model), flat(watch.scored))
-    assert torch.equal(evaluate(model, scenes()).confusion, watch.scores.confusion)
+    assert torch.equal(evaluate(model, scenes()).confusion, watch.scores.confusion) and not torch.equal(watch.raw, watch.scores.confusion)
 
 
 def test_losses_read_seldom_are_the_same_losses(scenes, network):
