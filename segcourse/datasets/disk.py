@@ -5,7 +5,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from segcourse.language import say
@@ -23,25 +23,31 @@ class Taken(Exception):
 
 
 @contextlib.contextmanager
-def alone(lock: str | Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold a lock file; the system takes it back from a process that is killed. Raises Taken where another holds it and `wait` is False.
+def alone(lock: str | Path, *, wait: bool = True, waiting: Callable[[], None] | None = None) -> Iterator[bool]:
+    """Hold a lock file; the system takes it back from a process that is killed. Raises Taken where another holds it and `wait` is False; else it
+    waits, and calls `waiting` once when it has to.
 
-    On a drive, or a system, without locks it holds nothing.
+    Gives whether the lock is held: on a drive, or a system, without locks nothing is, and two runs have to keep apart otherwise.
     """
     import filelock
 
     held = filelock.FileLock(lock)
+    while True:
+        try:
+            held.acquire(timeout=0.3 if wait else 0)
+            break
+        except filelock.Timeout:
+            if not wait:
+                raise Taken(str(lock)) from None
+            if waiting is not None:
+                waiting()
+            waiting = None
+        except (NotImplementedError, OSError) as error:     # the first is filelock's word for a system that has no locks
+            if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+                raise
+            break
     try:
-        held.acquire(timeout=-1 if wait else 0)
-    except filelock.Timeout:
-        raise Taken(str(lock)) from None
-    except NotImplementedError:             # filelock's word for a system without file locks
-        pass
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-    try:
-        yield
+        yield held.is_locked
     finally:
         held.release()
 

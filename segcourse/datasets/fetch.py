@@ -9,7 +9,6 @@ is renamed to NAME.aside.
 import contextlib
 import contextvars
 import email.utils
-import errno
 import hashlib
 import json
 import logging
@@ -38,8 +37,6 @@ GIVE_UP = 8              # files that fail one after the other: the server or th
 LONGEST_PAUSE = 120      # seconds: a server that asks for more is asked again by the reader
 _GRACE = 1.0             # seconds that threads get to notice that the run ends
 _CHUNK = 1 << 12
-# What a drive without locks answers. Two runs then do the work twice and spoil nothing: each has its own parts and renames whole files.
-_NO_LOCKS = {getattr(errno, name, None) for name in ("ENOSYS", "ENOLCK", "ENOTSUP", "EOPNOTSUPP")} - {None}
 
 
 @dataclass(frozen=True)
@@ -338,39 +335,28 @@ def _holder(staging: Path) -> str:
 @contextlib.contextmanager
 def _alone(folder: Path, notice: Callable[[str], None] | None) -> Iterator[Path]:
     """Hold the lock of a data set's folder, waiting for whoever holds it; gives a folder of this run's own to put parts in."""
-    import filelock
-
     folder.mkdir(parents=True, exist_ok=True)
-    staging, lock, said = folder / STAGING, filelock.FileLock(folder / LOCK), False
-    while True:
-        try:
-            lock.acquire(timeout=0.3)
-            break
-        except filelock.Timeout:
-            if notice and not said:
-                notice(say(en=f"another run fetches into {folder} ({_holder(staging)}): waiting until it ends; Ctrl-C leaves it alone",
-                           ko=f"다른 실행이 {folder} 폴더에 받고 있어요({_holder(staging)}). 끝날 때까지 기다릴게요. Ctrl-C를 눌러도 그 실행은 계속돼요"))
-            said = True
-        except NotImplementedError:      # filelock's word for a system without file locks: go on without one, each run with parts of its own
-            break
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-            break
+    staging = folder / STAGING
+
+    def waiting() -> None:
+        if notice:
+            notice(say(en=f"another run fetches into {folder} ({_holder(staging)}): waiting until it ends; Ctrl-C leaves it alone",
+                       ko=f"다른 실행이 {folder} 폴더에 받고 있어요({_holder(staging)}). 끝날 때까지 기다릴게요. Ctrl-C를 눌러도 그 실행은 계속돼요"))
+
     own = staging / uuid.uuid4().hex[:12]
-    try:
-        if lock.is_locked:
-            shutil.rmtree(staging, ignore_errors=True)   # what a killed run left
-        own.mkdir(parents=True, exist_ok=True)
-        if lock.is_locked:
-            who = {"process": os.getpid(), "computer": platform.node(), "since": time.strftime("%H:%M")}
-            (staging / "run.json").write_text(json.dumps(who), encoding="utf-8")
-        yield own
-    finally:
-        shutil.rmtree(staging if lock.is_locked else own, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            staging.rmdir()                              # where there is no lock: if no other run has parts in it
-        lock.release()
+    with disk.alone(folder / LOCK, waiting=waiting) as locked:      # without locks two runs do the work twice and spoil nothing: each has its own parts
+        try:
+            if locked:
+                shutil.rmtree(staging, ignore_errors=True)   # what a killed run left
+            own.mkdir(parents=True, exist_ok=True)
+            if locked:
+                who = {"process": os.getpid(), "computer": platform.node(), "since": time.strftime("%H:%M")}
+                (staging / "run.json").write_text(json.dumps(who), encoding="utf-8")
+            yield own
+        finally:
+            shutil.rmtree(staging if locked else own, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                staging.rmdir()                              # where there is no lock: if no other run has parts in it
 
 
 def fetch(entries: Iterable[Entry], base: str, folder: str | Path, *, accept: Callable[[Path, Entry], bool] | None = None, workers: int = 8,
