@@ -62,13 +62,15 @@ def train(
     tensorboard: Annotated[bool, typer.Option(help=say(en="write curves for TensorBoard into --out as well", ko="TensorBoard용 곡선도 --out에 적어요"))] = False,
     save_seconds: Annotated[float, typer.Option(min=0, help=say(en="seconds between saves of the state that --resume goes on from", ko="--resume이 이어 갈 상태를 저장하는 간격(초)"))] = 120.0,
     json_: Annotated[Optional[Path], typer.Option("--json", help=say(en="file to write the result to as well", ko="결과를 함께 적을 파일"))] = None,
+    train_split: Annotated[str, typer.Option(help=say(en="split to train on; voc has train_aug and sbd_train as well", ko="학습할 분할. voc에는 train_aug와 sbd_train도 있어요"))] = "train",
+    valid_split: Annotated[str, typer.Option(help=say(en="split to score on while training; voc has seg11valid as well", ko="학습하면서 점수를 잴 분할. voc에는 seg11valid도 있어요"))] = "valid",
     test: Annotated[bool, typer.Option(help=say(en="score the test split too, once, at the end", ko="끝에 시험 분할도 한 번 재요"))] = False,
 ) -> None:
     from segcourse.commands import training as commands
 
     commands.train(name, data=data, root=root, kind=recipe, width=width, padding=padding, options=option, steps=steps, epochs=epochs, batch_size=batch_size, lr=lr,
                    settings=set_, seed=seed, device=device, size=size, length=length, backbone=backbone, init=init, out=out, overwrite=overwrite, resume=resume,
-                   json_path=json_, test=test, processes=devices, nodes=nodes, tensorboard=tensorboard, save_seconds=save_seconds)
+                   json_path=json_, test=test, processes=devices, nodes=nodes, tensorboard=tensorboard, save_seconds=save_seconds, train_split=train_split, valid_split=valid_split)
 
 
 @app.command(help=say(en="Score a checkpoint; the numbers are those `train` printed.", ko="체크포인트의 점수를 다시 재요. `train`이 보여 준 값과 같아요."))
@@ -76,7 +78,8 @@ def evaluate(
     checkpoint: Annotated[Path, typer.Argument()],
     data: Annotated[Optional[str], typer.Option(help=say(en="the checkpoint's own, unless named", ko="말하지 않으면 체크포인트에 적힌 것"))] = None,
     root: Root = None,
-    split: Annotated[str, typer.Option(help="train | valid | test")] = "valid",
+    split: Annotated[Optional[str], typer.Option(help=say(en="train | valid | test, and of voc seg11valid (default: the one it was scored on in training)",
+                                                          ko="train | valid | test, voc에는 seg11valid도(기본: 학습할 때 점수를 잰 분할)"))] = None,
     size: Size = None,
     device: Device = "auto",
     json_: Annotated[Optional[Path], typer.Option("--json", help=say(en="file to write the scores to", ko="점수를 적을 파일"))] = None,
@@ -92,10 +95,11 @@ def evaluate(
     model, meta = checkpoints.load_checkpoint(checkpoint)
     about = meta.get("data") or {}
     data = data or about.get("name", "streets")
+    split = split or (about.get("valid_split", "valid") if data == about.get("name") else "valid")
     wanted = size_of(size) or (tuple(about["size"]) if about.get("resized") and data == about.get("name") else None)
     dataset = datasets.load(data, split, root=root, **({} if wanted is None else {"size": wanted}))
     scores = score(model, dataset, device=place, precision=(meta.get("recipe") or {}).get("precision", "auto"))
-    scores_table(scores, dataset.palette, f"{meta['model']} · {data} · {split}" + (f" · {dataset.meaning}" if data == "voc" else ""))
+    scores_table(scores, dataset.palette, f"{meta['model']} · {data} · " + (dataset.meaning if data == "voc" else split))
     if json_ is not None:
         checkpoints.write_json(json_, {"command": provenance.command(), "checkpoint": checkpoint.name, "data": data, "split": split,
                                        "device": devices.describe(place), "commit": provenance.commit(), **scores.as_dict()})

@@ -45,18 +45,11 @@ def camvid(names: list[str], *, quick: bool, seeds: str | None, kind: str, backb
         print(say(en=f"written: {benchmark.path(quick)}", ko=f"{benchmark.path(quick)} 파일에 적었어요."))
 
 
-def results_file(name: str) -> Path:
-    """Where a measurement is kept: segcourse/results/NAME.json."""
-    from importlib import resources
-
-    return Path(str(resources.files("segcourse"))) / "results" / f"{name}.json"
-
-
 def speed(*, data: str, root: Path | None, device: str, crop: str | None, batch_size: int | None, steps: int | None, repeats: int | None, workers: int | None,
           precision: str, json_path: Path | None) -> None:
     """Our loop beside torchvision's reference, and the memory of full-size FCN-8s; written to speed-cpu.json or speed-gpu.json, a trial to --json alone."""
     from segcourse.commands.training import size_of
-    from segcourse.training import checkpoints, speed
+    from segcourse.training import speed
     from segcourse.training import device as devices
 
     place = devices.choose(device)
@@ -64,13 +57,13 @@ def speed(*, data: str, root: Path | None, device: str, crop: str | None, batch_
     results = speed.measure(data, root, device=place, crop=size_of(crop), batch_size=batch_size, steps=steps, repeats=repeats, workers=workers, precision=precision)
     results["memory"] = speed.memory(device=place)
     stand_in = "CamVid is not here" in results["data"]
-    _keep(results, None if trial or stand_in else "speed-gpu" if place.type == "cuda" else "speed-cpu", json_path, checkpoints.write_json)
+    _keep(results, None if trial or stand_in else "speed-gpu" if place.type == "cuda" else "speed-cpu", json_path)
 
 
 def record(*, seeds: str | None, root: Path | None, device: str, backbone: Path | None, settings: list[str] | None, options: list[str] | None, json_path: Path | None) -> None:
     """FCN-8s to 57.0 on CamVid as fast as can be, and the floor; written to record.json where it is done as it should be on a GPU, a trial to --json alone."""
     from segcourse.commands.training import pair, setting
-    from segcourse.training import checkpoints, record
+    from segcourse.training import record
     from segcourse.training import device as devices
 
     place = devices.choose(device)
@@ -78,12 +71,14 @@ def record(*, seeds: str | None, root: Path | None, device: str, backbone: Path 
     chosen = numbers("--seeds", seeds) or [0, 1, 2]
     results = record.record(chosen, root=root, backbone=backbone, overrides=overrides, options=network, device=str(place))
     trial = overrides or network or chosen != [0, 1, 2] or place.type != "cuda" or backbone is None or results["failed"]
-    _keep(results, None if trial else "record", json_path, checkpoints.write_json)
+    _keep(results, None if trial else "record", json_path)
 
 
-def _keep(results: dict, name: str | None, json_path: Path | None, write) -> None:
-    for path in filter(None, (results_file(name) if name else None, json_path)):
-        write(path, results)
+def _keep(results: dict, name: str | None, json_path: Path | None) -> None:
+    from segcourse.training import checkpoints, provenance
+
+    for path in filter(None, (provenance.results_file(name) if name else None, json_path)):
+        checkpoints.write_json(path, results)
         print(say(en=f"written: {path}", ko=f"{path} 파일에 적었어요."))
 
 

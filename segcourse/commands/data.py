@@ -60,12 +60,13 @@ def _archive(name: str, root: Path | None) -> list[str]:
     if place is not None:
         return [line(name, f"{place}: " + ", ".join(f"{part} {count}" for part, count in voc.counted(name, root).items()))]
     en, ko = _ARCHIVES[name]
-    cost, room = megabytes(archive.size), free(base)
+    cost = say(en=f"about {megabytes(archive.size)}", ko=f"약 {megabytes(archive.size)}") if archive.exact else say(en="its size is not known here", ko="크기는 아직 몰라요")
+    room = free(base)
     left = "" if room is None else say(en=f", {megabytes(room)} free", ko=f", 남은 공간 {megabytes(room)}")
     part = voc.counted(name, root)
     there = say(en=f"not all of it is in {base}", ko=f"{base}에 일부만 있어요") if part else say(en=f"not in {base}", ko=f"{base}에 없어요")
-    return [line(name, say(en=f"{en}; {there}: `segcourse data get {name}` fetches {archive.file}, about {cost}{left}",
-                           ko=f"{ko}. {there}. `segcourse data get {name}`로 받아 주세요({archive.file}, 약 {cost}{left})")),
+    return [line(name, say(en=f"{en}; {there}: `segcourse data get {name}` fetches {archive.file}, {cost}{left}",
+                           ko=f"{ko}. {there}. `segcourse data get {name}`로 받아 주세요({archive.file}, {cost}{left})")),
             line("", say(en=f"by hand: put {archive.file} into {base} and run `segcourse data get {name}`, which checks and unpacks it",
                          ko=f"직접 받으려면 {archive.file} 파일을 {base}에 넣고 {josa(f'`segcourse data get {name}`', '을/를')} 실행해 주세요. 확인하고 풀어 줘요"))]
 

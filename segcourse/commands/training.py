@@ -54,7 +54,7 @@ def _padding(text: str) -> int | str:
 def train(name: str, *, data: str, root: Path | None, kind: str, width: float | None, padding: str | None, options: list[str] | None, steps: int | None,
           epochs: float | None, batch_size: int | None, lr: float | None, settings: list[str] | None, seed: int, device: str, size: str | None, length: int | None,
           backbone: str | None, init: Path | None, out: Path | None, overwrite: bool, resume: bool, json_path: Path | None, test: bool, processes: int, nodes: int,
-          tensorboard: bool, save_seconds: float) -> None:
+          tensorboard: bool, save_seconds: float, train_split: str, valid_split: str) -> None:
     """Train and print. Raises what `training.jobs.run` raises, and Interrupted on Ctrl-C, with what is kept."""
     from segcourse.training import recipes
 
@@ -69,7 +69,8 @@ def train(name: str, *, data: str, root: Path | None, kind: str, width: float | 
     from segcourse.training import Progress, TensorBoard, checkpoints, jobs
     from segcourse.training import device as devices
 
-    datasets.check_name(data)
+    for split in (train_split, valid_split):
+        datasets.check_split(data, split)
     place = devices.choose(device)
     fitting = recipes.network_options(name, data=data, kind=kind) if name in recipes.names() else {}
     network = ({"width": 1.0, "padding": 100} if name in recipes.names() else {}) | fitting | dict(pair("--option", text) for text in options or [])
@@ -79,7 +80,7 @@ def train(name: str, *, data: str, root: Path | None, kind: str, width: float | 
         network["padding"] = _padding(padding)
     folder = out or Path("runs") / f"{name}-{data}-seed{seed}"
     job = jobs.Job(name, data, recipe, folder, options=network, data_options={} if wanted is None else {"size": wanted}, length=length, root=root, kind=kind,
-                   backbone=backbone, init=init, epochs=epochs)
+                   backbone=backbone, init=init, epochs=epochs, train_split=train_split, valid_split=valid_split)
     progress = Progress()
     more = (TensorBoard(folder),) if tensorboard else ()
     try:
@@ -96,7 +97,7 @@ def train(name: str, *, data: str, root: Path | None, kind: str, width: float | 
         checkpoints.write_json(json_path, result.report)
     for split, scores in result.scores.items():
         meaning = result.report["splits"][split]
-        scores_table(scores, palettes.get(data), f"{name} · {data} · {split}" + (f" · {meaning}" if data == "voc" else ""))
+        scores_table(scores, palettes.get(data), f"{name} · {data} · " + (meaning if data == "voc" else split))
     history = result.history
     print(say(en=f"{history.seconds:.0f} s on {history.device}, {history.images_per_second:.1f} images/s; checkpoint and scores in {folder}",
               ko=f"{history.device}에서 {history.seconds:.0f}초, 1초에 이미지 {history.images_per_second:.1f}장. 체크포인트와 점수는 {folder}에 있어요."))

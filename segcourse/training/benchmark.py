@@ -10,7 +10,6 @@ import json
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 
 from segcourse import published
@@ -26,7 +25,7 @@ SETTING = "CamVid test split, 233 images, 11 classes, void excluded, one confusi
 
 def path(quick: bool = False) -> Path:
     """The results file."""
-    return Path(str(resources.files("segcourse"))) / "results" / ("camvid-quick.json" if quick else "camvid.json")
+    return provenance.results_file("camvid-quick" if quick else "camvid")
 
 
 def read(quick: bool = False) -> dict:

@@ -16,7 +16,6 @@ import os
 import statistics
 import tokenize
 from dataclasses import dataclass, field, replace
-from importlib import resources
 from pathlib import Path
 
 from segcourse.language import say
@@ -142,7 +141,9 @@ class Experiment:
 
     def path(self) -> Path:
         """The results file."""
-        return Path(str(resources.files("segcourse"))) / "results" / f"{self.slug}.json"
+        from segcourse.training import provenance
+
+        return provenance.results_file(self.slug)
 
     def results(self) -> dict:
         """The results file, read. Raises FileNotFoundError, with the command that makes it, where there is none."""

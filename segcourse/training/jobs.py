@@ -50,11 +50,13 @@ class Job:
     backbone: str | Path | None = None
     init: Path | None = None
     epochs: float | None = None                         # passes over the training split, instead of recipe.steps
+    train_split: str = "train"                          # VOC has several: train_aug, sbd_train
+    valid_split: str = "valid"                          # and seg11valid
 
-    def split(self, name: str):
-        """One split of its data."""
-        options = dict(self.data_options)
-        if name == "train" and self.length is not None and self.data == "streets":
+    def split(self, role: str):
+        """The split that serves as "train", "valid" or "test"."""
+        options, name = dict(self.data_options), {"train": self.train_split, "valid": self.valid_split}.get(role, role)
+        if role == "train" and self.length is not None and self.data == "streets":
             options["length"] = self.length
         return datasets.load(self.data, name, root=self.root, **options)
 
@@ -70,13 +72,14 @@ class Result:
 
 
 def imagenet_vgg16(address: str | None = None, folder: Path | None = None) -> dict:
-    """torchvision's VGG16 weights, trained on ImageNet (528 MB, kept in `folder`, else in weights/ beside the data sets); checked by the hash in
+    """torchvision's VGG16 weights, trained on ImageNet (kept in `folder`, else in weights/ beside the data sets); checked by the hash in
     their name. Raises OSError where they cannot be fetched, with the way to do it by hand.
     """
     import pooch
     from torchvision.models import VGG16_Weights
 
-    address = address or VGG16_Weights.IMAGENET1K_V1.url
+    published = VGG16_Weights.IMAGENET1K_V1
+    address, size = address or published.url, f"{published.meta['_file_size']:.0f} MB"
     folder = folder or datasets.data_root() / "weights"
     name = address.rpartition("/")[2]                       # vgg16-397923af.pth: the name ends in the beginning of its SHA-256
     file, wanted = folder / name, name.partition("-")[2].partition(".")[0]
@@ -87,7 +90,7 @@ def imagenet_vgg16(address: str | None = None, folder: Path | None = None) -> di
         folder.mkdir(parents=True, exist_ok=True)
         with disk.alone(folder / f".{name}.lock") if not there() else contextlib.nullcontext():        # of several processes one fetches
             if not there():
-                print(say(en=f"fetching {address} (528 MB)", ko=f"{address} 에서 받고 있어요(528 MB)"), file=sys.stderr, flush=True)
+                print(say(en=f"fetching {address} ({size})", ko=f"{address} 에서 받고 있어요({size})"), file=sys.stderr, flush=True)
                 pooch.get_logger().setLevel("WARNING")      # it would advise the reader of hashes
                 fetched = Path(pooch.retrieve(address, known_hash=None, fname=f".{name}.part", path=folder, downloader=pooch.HTTPDownloader(timeout=30)))
                 if not checkpoints.digest(fetched).startswith(wanted):
@@ -239,7 +242,8 @@ def run(job: Job, *, resume: bool = False, overwrite: bool = False, test: bool =
     pretrained = start_weights(job, model)
     size = list(splits["train"][0][0].shape[1:]) if getattr(splits["train"], "same_size", True) else None
     meta = {"model": job.name, "options": options, "classes": list(splits["train"].classes), "palette": job.data, "recipe": recipe.as_dict(), "recipe_kind": job.kind,
-            "data": {"name": job.data, "size": size, "resized": "size" in job.data_options, "train_images": len(splits["train"])},
+            "data": {"name": job.data, "size": size, "resized": "size" in job.data_options, "train_images": len(splits["train"]),
+                     "train_split": job.train_split, "valid_split": job.valid_split},
             "pretrained": pretrained, "commit": provenance.commit(), "versions": provenance.versions()}
     folder = job.folder
     with _alone_in(folder) if first else contextlib.nullcontext(), _children_end_with_us(fabric):

@@ -4,9 +4,15 @@ import os
 import platform
 import subprocess
 import sys
-from importlib import metadata
+from importlib import metadata, resources
+from pathlib import Path
 
 from segcourse.datasets.root import checkout
+
+
+def results_file(name: str) -> Path:
+    """Where measurements are kept: segcourse/results/NAME.json."""
+    return Path(str(resources.files("segcourse"))) / "results" / f"{name}.json"
 
 
 def commit() -> str:

@@ -156,7 +156,7 @@ _CAMVID = (
 
 # On VOC the recipe for CamVid with what VOC needs; not yet measured.
 _VOC = tuple(change for change in _CAMVID if change.name not in ("steps", "class_weights", "class_weight_power", "evaluate_every")) + (
-    Change("steps", 20000, en="15 passes over the 10,582 images of train_aug", ko="train_aug의 이미지 10,582장을 15번 돌아요."),
+    Change("steps", 20000, en="15 passes over the 10,582 images of train_aug, which --train-split train_aug chooses", ko="train_aug의 이미지 10,582장을 15번 돌아요. --train-split train_aug로 골라 주세요."),
     Change("crop", (480, 480), en="pictures differ in size, and a batch needs one", ko="이미지마다 크기가 다른데 배치에는 한 가지 크기가 필요해요."),
     Change("evaluate_every", 5000, en="a look at 1449 images takes its time", ko="이미지 1449장을 재는 데 시간이 걸리니까요."),
 )

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from segcourse.training import Recipe, batch_norm, evaluate, fit
+from segcourse.training import Log, Recipe, batch_norm, evaluate, fit
 from segcourse.training.losses import Criterion, cross_entropy, top_k_cross_entropy
 from segcourse.training.optimisers import make_optimizer
 
@@ -227,3 +227,9 @@ def test_losses_read_seldom_are_the_same_losses(scenes, network):
         histories.append(fit(network(), scenes(), scenes(), replace(RECIPE, precision="float32", read_every=every), callbacks=callbacks, device="cpu").losses)
     assert histories[0] == histories[1] == [loss for _, _, loss in told]
     assert [pair[:2] for pair in told] == [(1, 4), (2, 4), (3, 4), (4, 4), (5, 6), (6, 6)]
+
+
+def test_the_log_has_each_steps_own_rate_also_where_losses_are_read_seldom(scenes, network, tmp_path):
+    fit(network(), scenes(), None, replace(RECIPE, precision="float32", read_every=4, trunk_lr=0.5), callbacks=[Log(tmp_path / "log.jsonl", {})], device="cpu")
+    rates = [line["lr"] for line in map(json.loads, (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()) if "loss" in line]
+    assert rates == pytest.approx([0.05 * (1 - step / 6) ** 0.9 for step in range(6)])          # poly, by hand

@@ -14,14 +14,6 @@ from segcourse.training import checkpoints, inference, record, recipes
 TINY = {"overrides": {"steps": 3, "batch_size": 2, "crop": [32, 32], "precision": "float32"}, "options": {"width": 0.03}, "device": "cpu"}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 # ------------------------------------------------------------------------------------------------------------------------------------- clock
 
 def test_the_age_of_this_process_grows_with_the_clock():

@@ -28,14 +28,6 @@ class Tiny(nn.Module):
                 for name, head in (("out", self.classifier), ("aux", self.aux_classifier))}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def camvid(camvid_folder):
     return datasets.hold(datasets.load("camvid", "train", camvid_folder))

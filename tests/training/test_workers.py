@@ -302,5 +302,12 @@ def test_a_training_on_pictures_of_many_sizes_from_the_command_line(tmp_path, ca
     assert cli.run(["predict", str(out / "checkpoint.safetensors"), str(photo), "--out", str(tmp_path / "seen"), "--device", "cpu"]) == 0
     assert len(list((tmp_path / "seen").iterdir())) == 3
     capsys.readouterr()
+    vocs.write_sbd(tmp_path)
+    assert cli.run([*words, "--overwrite", "--train-split", "train_aug"]) == 0
+    report = json.loads((out / "scores.json").read_text(encoding="utf-8"))
+    assert report["data"]["train_images"] == len(datasets.load("voc", "train_aug", root=tmp_path)) > len(datasets.load("voc", "train", root=tmp_path))
+    assert report["splits"]["train"] == datasets.load("voc", "train_aug", root=tmp_path).meaning
+    capsys.readouterr()
+    assert cli.run([*words, "--overwrite", "--valid-split", "seg12valid"]) == 2 and "seg11valid" in capsys.readouterr().err
     assert cli.run([*words, "--overwrite", "--recipe", "paper", "--set", "crop=none"]) == 2 and "crop" in capsys.readouterr().err
     assert cli.run(["train", "fcn32s", "--data", "voc", "--root", str(tmp_path), "--out", str(tmp_path / "x"), "--test"]) == 2
