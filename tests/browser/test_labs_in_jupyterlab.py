@@ -137,6 +137,8 @@ def test_200_moves_in_the_notebook_stay_within_a_frame(notebook):
 
 def test_python_sets_the_state_and_refuses_what_is_none(notebook):
     reader = reader_of(notebook, "transposed_conv")
+    # What the reader moved last (in the test before) goes to Python after a pause; on a busy machine it would arrive behind this cell and win.
+    notebook.page.wait_for_function("(root) => !root.segcourseLab.unsaved", arg=reader.root)
     notebook.run_cell(-1, "transposed_conv_en.value = 'stride=4 view=count'")
     notebook.page.wait_for_function("(root) => { const s = root.segcourseLab.state; return s.stride === 4 && s.view === 'count'; }", arg=reader.root)
     notebook.run_cell(-1, "try:\n    transposed_conv_en.value = 'stride=7'\nexcept ValueError as refused:\n    print(refused)")
