@@ -1,0 +1,762 @@
+# ---
+# chapter: "02"
+# name: deeplab_v1
+# minutes: {reading: 80, running: 2}
+# needs: ["01"]
+# ---
+
+# %% [markdown] lang="en"
+# # 02 · DeepLab v1: a denser map, and a picture that argues back
+#
+# **Can a classification network give sharp outlines, if one first stops it from shrinking the map and then lets neighbouring pixels talk?**
+#
+# You need: [chapter 01](01_fcn.ipynb), for score maps, stride and receptive fields.
+#
+# L.-C. Chen, G. Papandreou, I. Kokkinos, K. Murphy, A. L. Yuille, *Semantic Image Segmentation with Deep Convolutional Nets and Fully Connected CRFs*, ICLR 2015.
+
+# %% [markdown] lang="ko"
+# # 02 · DeepLab v1, 더 촘촘한 맵과 픽셀끼리의 대화
+#
+# **분류 네트워크가 맵을 그만 줄이고, 그다음에 이웃한 픽셀끼리 서로 묻게 하면 윤곽이 또렷해질까요?**
+#
+# 점수 맵과 스트라이드, 수용 영역을 다루는 [01장](01_fcn.ipynb)을 먼저 읽어 주세요.
+#
+# L.-C. Chen, G. Papandreou, I. Kokkinos, K. Murphy, A. L. Yuille, *Semantic Image Segmentation with Deep Convolutional Nets and Fully Connected CRFs*, ICLR 2015.
+
+# %% tags=["setup"]
+import copy
+import itertools
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from segcourse import datasets, exercises, figures, labs, models, ops, progress, published, show, training
+
+torch.set_num_threads(2)
+torch.manual_seed(0)
+
+street, truth = datasets.load("streets", "test", size=(128, 192))[9]
+
+# %% tags=["look"]
+def all_knowing(truth, stride):
+    """Every cell knows exactly how much of each class lies in it; what is left is to enlarge the map."""
+    shares = F.one_hot(truth.long(), 12).permute(2, 0, 1)[None, :11].float()
+    return F.interpolate(F.avg_pool2d(shares, stride), scale_factor=stride, mode="bilinear", align_corners=False)[0].argmax(0).to(torch.uint8)
+
+figures.images([street, truth, all_knowing(truth, 8), all_knowing(truth, 32)], columns=2, titles=[
+    T(en="One street ...", ko="거리 사진 한 장"), T(en="... and its labels", ko="정답 레이블"),
+    T(en="Known without error, but in cells of 8x8", ko="정답을 다 알아도 8x8칸마다 하나씩이면"), T(en="... and in cells of 32x32", ko="32x32칸마다 하나씩이면")])
+
+# %% [markdown] lang="en"
+# ## The problem: right, and yet blurred
+#
+# No network drew the two lower pictures. Each of their cells was told the truth: how many of its pixels are road, how many are pole. Then the map was enlarged. The poles are gone all the same,
+# and the cars are clouds. So one part of the trouble has nothing to do with what a network can recognise: a map with one cell for every 32x32 pixels has no room for a thin thing.
+#
+# How much does that alone cost? We score the all-knowing cells over 40 pictures.
+
+# %% [markdown] lang="ko"
+# ## 맞혔는데도 흐린 문제
+#
+# 아래 두 그림은 네트워크가 그린 게 아니에요. 칸마다 정답을 그대로 알려 줬어요. 이 칸에 도로가 몇 픽셀이고 기둥이 몇 픽셀인지요. 그런 다음 맵을 키웠어요. 그런데도 기둥은 사라졌고
+# 자동차는 구름처럼 뭉개졌어요. 그러니 문제의 한 부분은 네트워크가 얼마나 잘 알아보느냐와 아무 상관이 없어요. 32x32 픽셀마다 한 칸뿐인 맵에는 가는 물체가 들어갈 자리가 없거든요.
+#
+# 이것만으로 점수를 얼마나 잃을까요? 다 아는 칸을 사진 40장에서 채점해 볼게요.
+
+# %% tags=["nbval-check-output"]
+pictures, labels = datasets.load("streets", "test", size=(128, 192), length=40).stack()
+for stride in (32, 16, 8, 4):
+    guess = torch.stack([all_knowing(label, stride) for label in labels])
+    scores = training.Scores.from_labels(guess, labels, num_classes=11)
+    print(T(en=f"cells of {stride}x{stride}:", ko=f"{stride}x{stride}칸:"), f"mIoU {scores.miou:.0%} |", T(en="boundary IoU", ko="경계 IoU"), f"{scores.boundary_iou:.0%} |",
+          T(en="pole IoU", ko="기둥 IoU"), f"{scores.iou[2].item():.0%}")
+
+# %% [markdown] lang="en"
+# DeepLab's paper begins with *two* problems. The first is the one you have just seen. The second is subtler: a classifier is trained to give the same answer wherever in its window the cat sits. What helps to name a thing hurts in placing it.
+# Keep the two apart; most of this chapter is about which remedy treats which problem.
+#
+# ## Say it before you see it
+#
+# Here is what the lecture notes say about DeepLab, in our words. Two of the lines contradict each other. Decide for each one *now*.
+
+# %% [markdown] lang="ko"
+# DeepLab 논문은 문제 *두 가지*에서 출발해요. 첫째는 방금 본 것이에요. 둘째는 눈에 잘 띄지 않아요. 분류기는 고양이가 창 안 어디에 앉아 있든 같은 답을 내도록 배워요. 무엇인지 알아맞히는 데에는 도움이 되지만,
+# 어디인지 짚는 데에는 방해가 되죠. 두 문제를 따로 기억해 두세요. 어떤 방법이 어떤 문제를 고치는지가 이 장의 줄거리예요.
+#
+# ## 실행하기 전에 골라 보기
+#
+# 강의 노트에서 DeepLab을 설명한 말을 조금 다듬어 적었어요. 이 가운데 두 줄은 서로 맞지 않아요. *지금* 한 줄씩 읽고 얼마나 맞는 말인지 골라 보세요.
+
+# %% tags=["look"]
+exercises.claims.sheet("02")
+
+# %% [markdown] lang="en"
+# ### First, are there two problems at all?
+#
+# Two measurements, neither of which needs training. How far do the trunks of AlexNet and VGG16 shrink a picture? And what does max pooling make of a photo that moves by a single pixel:
+# how much does the map change, compared with how much the photo changed?
+
+# %% [markdown] lang="ko"
+# ### 정말 문제가 두 가지일까요?
+#
+# 학습하지 않아도 되는 측정을 두 가지 해 볼게요. AlexNet과 VGG16의 몸통은 사진을 얼마나 줄일까요? 그리고 사진이 딱 한 픽셀 움직이면 최대 풀링을 거친 맵은 얼마나 달라질까요?
+# 사진이 달라진 정도와 비교해 볼게요.
+
+# %% tags=["claim-2.1", "nbval-check-output"]
+with torch.device("meta"):
+    trunks = {"AlexNet": models.create("fcn_alexnet", num_classes=21).features, "VGG16": models.vgg.VGG16().features}
+strides = {name: int(ops.receptive_field(trunk, (512, 512)).stride[0]) for name, trunk in trunks.items()}
+print(T(en="one cell for so many pixels a side:", ko="한 칸이 맡는 변의 픽셀 수:"), strides)
+
+cat = figures.photo("chelsea", size=(257, 385)).double().mean(0)[None, None] / 255
+before, after = cat[..., :256, :384], cat[..., 1:, 1:]     # en: one pixel on | ko: 한 픽셀 옮긴 사진
+changes = {}
+for size in (1, 4, 32):
+    a, b = F.max_pool2d(before, size), F.max_pool2d(after, size)
+    changes[size] = ((a - b).square().mean() / (a - a.mean()).square().mean()).sqrt().item()
+    print(T(en=f"largest of {size}x{size}: the map changes by", ko=f"{size}x{size}에서 가장 큰 값, 맵이 달라진 정도:"), f"{changes[size]:.0%}")
+exercises.claims.decide("2.1")
+assert set(strides.values()) == {32} and changes[32] < changes[1] / 2
+
+# %% [markdown] lang="en"
+# Both are there, and both belong to classification networks in general: a map 32 times smaller, and an answer that hardly minds where things are.
+#
+# ## The operation by hand, first half: holes in a kernel
+#
+# *À trous* is French for "with holes". Take a kernel of three taps and let it reach for every second number instead of every one: the **rate** is 2.
+
+# %% [markdown] lang="ko"
+# 두 문제 모두 있고, 둘 다 분류 네트워크라면 으레 있는 문제예요. 맵은 32배 작아지고, 답은 물체가 어디 있든 별로 신경 쓰지 않아요.
+#
+# ## 손으로 해 보는 연산 1 · 구멍 뚫린 커널
+#
+# 아트루스(*à trous*)는 프랑스어로 '구멍이 뚫린'이라는 뜻이에요. 그래서 이 연산을 **아트루스 합성곱**(atrous convolution) 또는 팽창 합성곱이라고 불러요. 탭이 세 개인 커널이 숫자를 하나씩이 아니라 하나 걸러 하나씩 집게 해 볼게요. 이때 **팽창률**(rate)이 2예요.
+
+# %% tags=["nbval-check-output"]
+signal, taps = [2, 1, 0, 3, 1, 2, 4, 1, 0], [1, 2, 1]
+
+def slide(signal, taps, rate):
+    span = (len(taps) - 1) * rate + 1     # en: from the first tap to the last | ko: 첫 탭에서 마지막 탭까지의 길이
+    return [sum(tap * signal[start + rate * j] for j, tap in enumerate(taps)) for start in range(len(signal) - span + 1)]
+
+print(T(en="rate 1:", ko="팽창률 1:"), slide(signal, taps, rate=1))
+print(T(en="rate 2:", ko="팽창률 2:"), slide(signal, taps, rate=2))
+assert slide(signal, taps, rate=2) == slide(signal, [1, 0, 2, 0, 1], rate=1)
+
+# %% tags=["look"]
+figures.grids([([signal], "input", T(en="nine numbers; the first output reads the outlined ones", ko="숫자 아홉 개, 첫 출력은 테두리 친 곳을 읽어요")),
+               ([[1, 0, 2, 0, 1]], "kernel", T(en="the same three taps, rate 2", ko="탭은 그대로 세 개, 팽창률은 2")), ([slide(signal, taps, 2)], "output", T(en="five outputs", ko="출력 다섯 개"))],
+              operators=("*", "="), highlights=[[(0, 0), (0, 2), (0, 4)], None, [(0, 0)]], hatches=[None, [[0, 1, 0, 1, 0]], None])
+
+# %% [markdown] lang="en"
+# ### In two dimensions
+#
+# Claim 2.4 says that zeros go between the taps, and that a 3x3 kernel then sees 5x5. In general it spans $k + (k - 1)(r - 1)$. Four ways to compute the same thing: plain loops, `ops.atrous_conv2d`, torch, and an ordinary
+# convolution with a kernel in which the zeros really stand.
+
+# %% [markdown] lang="ko"
+# ### 2차원에서
+#
+# 주장 2.4에 따르면 탭 사이에 0이 들어가고, 그러면 3x3 커널이 5x5를 봐요. 일반적으로는 $k + (k - 1)(r - 1)$만큼 펼쳐져요. 같은 값을 네 가지 방법으로 계산해 볼게요. 반복문으로 하나하나, `ops.atrous_conv2d`로, torch로,
+# 그리고 0을 정말로 끼워 넣은 커널과 보통 합성곱으로요.
+
+# %% tags=["claim-2.4", "nbval-check-output"]
+x = torch.randn(1, 1, 9, 9, dtype=torch.double)
+kernel = torch.randn(1, 1, 3, 3, dtype=torch.double)
+paper = torch.zeros(5, 5, dtype=torch.double)
+for row in range(5):
+    for column in range(5):
+        for i in range(3):
+            for j in range(3):
+                paper[row, column] += kernel[0, 0, i, j] * x[0, 0, row + 2 * i, column + 2 * j]
+
+stuffed = ops.zero_stuffed(kernel, rate=2)
+ways = [ops.atrous_conv2d(x, kernel, rate=2), F.conv2d(x, kernel, dilation=2), ops.conv2d(x, stuffed)]
+largest = max((way[0, 0] - paper).abs().max().item() for way in ways)
+print(T(en="four ways, largest difference:", ko="네 방법 사이의 가장 큰 차이:"), "< 1e-12" if largest < 1e-12 else largest)
+print(T(en="kernel with its zeros:", ko="0을 끼운 커널:"), tuple(stuffed.shape[2:]), "|", T(en="multiplications for one output:", ko="출력 하나에 드는 곱셈:"), kernel.numel(), T(en="against", ko="대"), stuffed.numel())
+for k, r in ((3, 2), (3, 12), (4, 8), (7, 4)):
+    print(f"{k}x{k}, r={r}:", k + (k - 1) * (r - 1))
+exercises.claims.decide("2.4")
+assert largest < 1e-12 and stuffed.shape[-1] == 3 + (3 - 1) * (2 - 1) == 5 and int((stuffed != 0).sum()) == 9
+
+# %% tags=["look"]
+figures.grids([(torch.arange(1, 10).view(3, 3), "kernel", T(en="nine weights", ko="가중치 아홉 개")),
+               (ops.zero_stuffed(torch.arange(1., 10).view(1, 1, 3, 3), rate=2), "kernel", T(en="rate 2: the same nine over 5x5", ko="팽창률 2, 같은 아홉 개가 5x5에 걸쳐요"))],
+              operators=("→",), hatches=[None, ops.zero_stuffed(torch.ones(1, 1, 3, 3), rate=2)[0, 0] == 0])
+
+# %% [markdown] lang="en"
+# The last three lines of the list are worth a second look: 3x3 at rate 12, 4x4 at rate 8 and 7x7 at rate 4 all span 25 cells. DeepLab's paper compares just these three, and picks the one with the fewest weights.
+#
+# ### A word that means two things
+#
+# The notes speak of an "input stride" larger than the "output stride". In that figure of the paper the *input stride* is the rate: the step between two numbers that one output reads. The *output stride* is the step
+# between one output *of this layer* and the next. Today the words "output stride" mean something else: image size over map size, for the whole network. This course says "rate" for the first, and keeps "output stride" for the last.
+
+# %% [markdown] lang="ko"
+# 목록의 마지막 세 줄을 다시 보세요. 팽창률 12인 3x3, 팽창률 8인 4x4, 팽창률 4인 7x7은 모두 25칸에 걸쳐 있어요. DeepLab 논문이 비교한 것이 바로 이 셋이고, 그 가운데 가중치가 가장 적은 것을 골랐어요.
+#
+# ### 뜻이 둘인 말
+#
+# 노트에는 'input stride'가 'output stride'보다 크다는 말이 나와요. 논문의 그 그림에서 *input stride*는 팽창률이에요. 출력 하나가 읽는 숫자와 숫자 사이의 간격이죠. *output stride*는 *이 층의* 출력과 다음 출력 사이의 간격이에요.
+# 요즘 말하는 **출력 스트라이드**(output stride)는 뜻이 달라요. 네트워크 전체에서 이미지가 맵보다 몇 배 큰지를 가리켜요. 이 강의에서는 앞의 것을 '팽창률'이라고 하고, '출력 스트라이드'는 요즘 뜻으로만 쓸게요.
+
+# %% tags=["claim-2.5", "nbval-check-output"]
+def reads(output, taps=3, rate=2, step=1):
+    """The places of the input that this output reads."""
+    return [output * step + rate * j for j in range(taps)]
+
+for output in (0, 1, 2):
+    print(T(en=f"output {output} reads", ko=f"출력 {output}이 읽는 자리:"), reads(output))
+input_stride, output_stride = reads(0)[1] - reads(0)[0], reads(1)[0] - reads(0)[0]
+with torch.device("meta"):
+    dense_trunk = ops.make_dense(models.vgg.VGG16().features, output_stride=8)
+whole = ops.receptive_field(dense_trunk, (256, 256)).stride[0]
+layer = dense_trunk.conv5_3
+print(T(en="in the figure: input stride", ko="그 그림에서 input stride"), input_stride, "| output stride", output_stride)
+print(T(en="conv5_3 of a VGG16 at output stride 8: rate", ko="출력 스트라이드가 8인 VGG16의 conv5_3, 팽창률"), layer.dilation[0], "|", T(en="its own step", ko="이 층의 간격"), layer.stride[0], "|", T(en="output stride of the network", ko="네트워크의 출력 스트라이드"), whole)
+exercises.claims.decide("2.5")
+assert (input_stride, output_stride) == (2, 1) and (layer.dilation[0], layer.stride[0], int(whole)) == (2, 1, 8)
+
+# %% [markdown] lang="en"
+# ## The operation by hand, second half: where the density comes from
+#
+# Putting holes into a kernel does not make a map denser. A layer with padding keeps its size at any rate. The density comes from *removing a stride*, and the holes are the price: everything behind the stride that was removed now meets its numbers twice as far apart.
+#
+# By hand: the largest of every two numbers, then a kernel of three taps.
+
+# %% [markdown] lang="ko"
+# ## 손으로 해 보는 연산 2 · 촘촘해지는 까닭
+#
+# 커널에 구멍을 뚫는다고 맵이 촘촘해지지는 않아요. 패딩을 맞추면 팽창률이 얼마든 출력 크기는 그대로거든요. 맵은 *스트라이드를 없앨 때* 촘촘해져요. 구멍은 그 대가예요. 없앤 스트라이드 뒤에 있는 층에서는 읽어야 할 숫자가
+# 두 배 멀리 떨어져 있게 되니까요.
+#
+# 손으로 해 볼게요. 숫자 둘 가운데 큰 것을 고른 다음, 탭 세 개짜리 커널을 써요.
+
+# %% tags=["nbval-check-output"]
+def largest_of_two(signal, step):
+    return [max(signal[i], signal[i + 1]) for i in range(0, len(signal) - 1, step)]
+
+signal = [2, 1, 0, 3, 1, 2, 4, 1, 0, 2, 5, 1]
+strided = slide(largest_of_two(signal, step=2), taps, rate=1)
+dense = slide(largest_of_two(signal, step=1), taps, rate=2)
+wrong = slide(largest_of_two(signal, step=1), taps, rate=1)
+print(T(en="stride 2, then rate 1:", ko="스트라이드 2, 팽창률 1:"), strided)
+print(T(en="stride 1, then rate 2:", ko="스트라이드 1, 팽창률 2:"), dense, "->", T(en="every second", ko="하나 걸러 하나"), dense[::2])
+print(T(en="stride 1, rate forgotten:", ko="스트라이드 1, 팽창률은 그대로:"), wrong, "->", wrong[::2])
+assert dense[::2] == strided != wrong[::2][:len(strided)]
+
+# %% tags=["look"]
+figures.grids([([strided], "output", T(en="with the stride", ko="스트라이드가 있을 때")), ([dense], "output", T(en="without it, rate 2: the old numbers stay (outlined), new ones come between them", ko="없애고 팽창률을 2로, 원래 숫자는 그대로이고(테두리) 사이에 새 숫자가 생겨요")),
+               ([wrong], "count", T(en="rate forgotten: other numbers", ko="팽창률을 잊으면 다른 숫자가 나와요"))],
+              operators=("", ""), highlights=[None, [(0, i) for i in range(0, len(dense), 2)], None])
+
+# %% [markdown] lang="en"
+# ### A whole trunk
+#
+# `ops.make_dense` does this to a network: it removes strides from the far end until the output stride is what you ask for, and dilates *everything that follows*, max pools included, with its padding scaled along. No weight changes. Then the dense map, sampled at every
+# fourth cell, must be the old map. Forget the pools, and it is not.
+
+# %% [markdown] lang="ko"
+# ### 몸통 전체에서
+#
+# `ops.make_dense`는 네트워크 전체에 이 일을 해 줘요. 원하는 출력 스트라이드가 될 때까지 뒤쪽부터 스트라이드를 없애고, *그 뒤에 오는 층을 모두* 팽창시켜요. 최대 풀링도 빠짐없이, 패딩까지 같은 비율로 늘려요. 가중치는 하나도 바뀌지 않아요. 그러면 촘촘한 맵에서 네 칸마다 하나씩
+# 뽑은 값이 원래 맵과 같아야 해요. 풀링을 빼먹으면 달라져요.
+
+# %% tags=["claim-2.3", "nbval-check-output"]
+x, kernel = torch.randn(1, 1, 12, 12, dtype=torch.double), torch.randn(1, 1, 3, 3, dtype=torch.double)
+sizes = [tuple(ops.atrous_conv2d(x, kernel, rate=rate, padding=rate).shape[2:]) for rate in (1, 2, 4)]
+print(T(en="12x12, rates 1, 2, 4, padding scaled:", ko="12x12에 팽창률 1, 2, 4, 패딩은 팽창률만큼:"), sizes)
+
+trunk = models.vgg.VGG16(width=1 / 16).features.double().eval()
+photo = datasets.normalise(figures.photo("chelsea", size=(256, 384)))[None].double()
+dense = ops.make_dense(trunk, output_stride=8)
+forgetful = copy.deepcopy(dense)
+for layer in forgetful:
+    if isinstance(layer, nn.MaxPool2d):
+        layer.dilation, layer.padding = 1, 0
+with torch.no_grad():
+    old, new, other = trunk(photo), dense(photo), forgetful(photo)
+print(tuple(old.shape[2:]), "->", tuple(new.shape[2:]))
+gap = (new[..., ::4, ::4] - old).abs().max().item()
+rows, columns = (min(a, b) for a, b in zip(old.shape[2:], other[..., ::4, ::4].shape[2:]))
+apart = ((other[..., ::4, ::4] - old)[..., :rows, :columns].square().mean() / old.var()).sqrt().item()
+print(T(en="every fourth cell against the old map:", ko="네 칸마다 뽑은 값과 원래 맵의 차이:"), "< 1e-10" if gap < 1e-10 else gap)
+print(T(en="pools not dilated: relative RMS difference > 20 %:", ko="풀링을 팽창시키지 않으면 상대 RMS 차이 > 20%:"), apart > 0.2)
+exercises.claims.decide("2.3")
+assert len(set(sizes)) == 1 and new.shape[-1] > old.shape[-1] and gap < 1e-10 and apart > 0.2
+
+# %% [markdown] lang="en"
+# Now move it yourself: set rates and layers, point at an output and see its taps, and fill in a strided map cell by cell.
+
+# %% [markdown] lang="ko"
+# 이제 직접 움직여 보세요. 팽창률과 층 수를 정하고 출력 칸을 가리키면 탭이 보여요. 스트라이드가 있던 맵이 한 칸씩 채워지는 것도 볼 수 있어요.
+
+# %% tags=["lab"]
+labs.atrous()
+
+# %% [markdown] lang="en"
+# ### Holes that never meet
+#
+# Three layers of 3x3 at rate 2 span 13x13 pixels. How many of the 169 do they read? Send a single 1 backwards through kernels of ones and count the paths.
+
+# %% [markdown] lang="ko"
+# ### 끝내 만나지 않는 구멍
+#
+# 팽창률이 2인 3x3 층을 세 개 쌓으면 13x13 픽셀에 걸쳐요. 169개 가운데 몇 개를 실제로 읽을까요? 모두 1인 커널로 1 하나를 거꾸로 보내서 길이 몇 갈래인지 세어 볼게요.
+
+# %% tags=["nbval-check-output"]
+def paths(rates):
+    count, one = torch.ones(1, 1, 1, 1), torch.ones(1, 1, 3, 3)
+    for rate in rates:
+        count = F.conv_transpose2d(count, one, dilation=rate)
+    return count[0, 0].int()
+
+for rates in ((2, 2, 2), (1, 2, 3)):
+    count = paths(rates)
+    print(T(en="rates", ko="팽창률"), rates, T(en="span", ko="펼친 크기"), tuple(count.shape), "|", T(en="pixels read:", ko="읽는 픽셀:"), int((count > 0).sum()), "/", count.numel())
+
+# %% tags=["look"]
+figures.grids([(paths((2, 2, 2)), "count", T(en="rates 2, 2, 2: 49 of 169 pixels, a grid", ko="팽창률 2, 2, 2는 169개 중 49개만, 격자 모양으로 읽어요")),
+               (paths((1, 2, 3)), "count", T(en="rates 1, 2, 3: none is left out", ko="팽창률 1, 2, 3은 빠짐없이 읽어요"))], operators=("",))
+
+# %% [markdown] lang="en"
+# This is **gridding**: equal rates keep even and odd pixels apart. Rates without a common factor close the gaps. DeepLab v1 dilates only the few layers behind the strides it removed, so it hardly suffers from it; deep networks full of dilated layers do.
+#
+# ## Which remedy for which problem?
+#
+# The map is denser now. Is it also less blind to place? Claim 2.2 says that atrous convolution answers the second problem. We ask the same question as before: by how much does the answer of a cell change when the photo moves by one pixel? And then we hand a
+# blurred guess and a sharp edge to the CRF, which you will take apart below.
+
+# %% [markdown] lang="ko"
+# 이것이 **격자 현상**(gridding)이에요. 팽창률이 모두 같으면 짝수 자리와 홀수 자리가 끝내 섞이지 않아요. 팽창률에 공약수가 없으면 빈틈이 메워져요. DeepLab v1은 없앤 스트라이드 뒤에 있는 몇 층만 팽창시켜서 이 문제를 거의 겪지 않아요. 팽창시킨 층이 많은 깊은 네트워크라면 사정이 달라요.
+#
+# ## 어떤 방법이 어떤 문제를 고칠까요?
+#
+# 맵은 이제 촘촘해요. 위치에도 더 민감해졌을까요? 주장 2.2에 따르면 아트루스 합성곱은 둘째 문제의 답이에요. 아까와 똑같이 물어볼게요. 사진이 한 픽셀 움직이면 칸의 답은 얼마나 달라질까요? 그런 다음 흐릿한 추측과 또렷한 경계를 CRF에 넘겨 볼게요.
+# CRF는 조금 뒤에 낱낱이 뜯어봐요.
+
+# %% tags=["claim-2.2", "nbval-check-output"]
+trunk = models.vgg.VGG16(width=1 / 16).features.double().eval()
+dense = ops.make_dense(trunk, output_stride=8)
+photo = datasets.normalise(figures.photo("chelsea", size=(257, 385)))[None].double()
+before, after = photo[..., :256, :384], photo[..., 1:, 1:]
+with torch.no_grad():
+    old = [trunk(view) for view in (before, after)]
+    new = [dense(view) for view in (before, after)]
+change = [((a - b).square().mean() / a.var()).sqrt().item() for a, b in (old, [m[..., ::4, ::4] for m in new])]
+print(T(en="cells:", ko="칸 수:"), old[0][0, 0].numel(), "->", new[0][0, 0].numel())
+print(T(en="change of an old cell's answer, strided and dense: the same to", ko="원래 칸의 답이 달라지는 정도, 촘촘하게 하기 전과 후의 차이:"), "< 1e-10" if abs(change[0] - change[1]) < 1e-10 else change)
+
+edge = torch.full((3, 16, 16), 60, dtype=torch.uint8)
+edge[:, :, 5:] = 190     # en: the colours change at column 5 | ko: 색은 5열에서 바뀌어요
+guess = torch.linspace(0.9, 0.1, 16).expand(16, 16)     # en: the guess changes its mind at column 8 | ko: 추측은 8열에서 바뀌어요
+guess = torch.stack([guess, 1 - guess])
+refined = ops.dense_crf(guess, edge, bilateral_weight=4, bilateral_xy=8, bilateral_rgb=20, gaussian_weight=1, gaussian_xy=1)
+outline = [int(q.argmax(0)[8].int().argmax()) for q in (guess, refined)]
+print(T(en="outline at column: guess, CRF", ko="윤곽이 있는 열, 추측과 CRF"), outline)
+exercises.claims.decide("2.2")
+assert new[0].shape[-1] == 4 * old[0].shape[-1] - 3 + (new[0].shape[-1] - 4 * old[0].shape[-1] + 3) and abs(change[0] - change[1]) < 1e-10 and outline == [8, 5]
+
+# %% [markdown] lang="en"
+# Sixteen times as many cells, and every old one exactly as insensitive as before. Atrous convolution answers the *first* problem, the lost resolution. The *second*, the lost place, is what the CRF is for: it moved the outline from where the guess wavered to where the colours change.
+# (That is the contradiction in the notes: one line gives atrous convolution the first problem, another the second.)
+#
+# ## What a CRF is, from two pixels up
+#
+# A **conditional random field** (CRF) is a probability for every *labeling* of a picture as a whole, given the picture: $P(\mathbf{x} \mid I)$. It is written with an energy $E$, low for labelings that fit:
+#
+# $$P(\mathbf{x} \mid I) = \frac{1}{Z(I)} \exp\bigl(-E(\mathbf{x} \mid I)\bigr), \qquad E(\mathbf{x} \mid I) = \sum_i \psi_u(x_i) + \sum_{i<j} \psi_p(x_i, x_j)$$
+#
+# The **unary** potential $\psi_u(x_i) = -\log P_i(x_i)$ holds what the network thinks of each pixel by itself. The **pairwise** potential $\psi_p$ holds what two pixels think of each other. $Z$, the partition function, makes all the probabilities add up to 1.
+#
+# Begin with the unary alone. What does the CRF say then? Three pixels, three labels, 27 labelings: we can simply list them.
+
+# %% [markdown] lang="ko"
+# 칸은 16배로 늘었는데, 원래 있던 칸은 전과 똑같이 둔해요. 아트루스 합성곱은 *첫째* 문제, 그러니까 잃어버린 해상도의 답이에요. *둘째* 문제인 잃어버린 위치는 CRF가 맡아요. 추측이 흔들리던 자리에 있던 윤곽을 색이 바뀌는 자리로 옮겼죠.
+# (노트에서 서로 맞지 않는 두 줄이 바로 이것이에요. 한 줄에서는 아트루스 합성곱이 첫째 문제의 답이라고 하고, 다른 줄에서는 둘째 문제의 답이라고 해요.)
+#
+# ## 픽셀 두 개에서 시작하는 CRF
+#
+# **조건부 랜덤 필드**(conditional random field, CRF)는 사진이 주어졌을 때 사진 전체의 *레이블 배치* 하나하나에 확률을 매겨요. 이 확률이 $P(\mathbf{x} \mid I)$예요. 에너지 $E$로 쓰는데, 잘 맞는 배치일수록 에너지가 낮아요.
+#
+# $$P(\mathbf{x} \mid I) = \frac{1}{Z(I)} \exp\bigl(-E(\mathbf{x} \mid I)\bigr), \qquad E(\mathbf{x} \mid I) = \sum_i \psi_u(x_i) + \sum_{i<j} \psi_p(x_i, x_j)$$
+#
+# **단항 포텐셜**(unary potential) $\psi_u(x_i) = -\log P_i(x_i)$에는 네트워크가 픽셀 하나를 보고 낸 생각이 담겨요. **쌍별 포텐셜**(pairwise potential) $\psi_p$에는 두 픽셀이 서로를 보고 하는 생각이 담겨요. 분배 함수(partition function) $Z$로 나누면 확률을 모두 더해 1이 돼요.
+#
+# 먼저 단항 포텐셜만 써 볼게요. 그러면 CRF는 뭐라고 할까요? 픽셀 3개, 레이블 3개면 배치가 27가지뿐이라 다 늘어놓을 수 있어요.
+
+# %% tags=["nbval-check-output"]
+softmax = torch.softmax(torch.randn(3, 3, dtype=torch.double), dim=1)     # en: pixel, label | ko: 픽셀, 레이블
+unary = -softmax.log()
+labelings = list(itertools.product(range(3), repeat=3))
+energy = torch.stack([sum(unary[i, label] for i, label in enumerate(x)) for x in labelings])
+probability = torch.exp(-energy) / torch.exp(-energy).sum()
+
+marginal = torch.zeros(3, 3, dtype=torch.double)
+for x, p in zip(labelings, probability):
+    for i, label in enumerate(x):
+        marginal[i, label] += p
+gap = (marginal - softmax).abs().max().item()
+print(len(labelings), T(en="labelings; the marginals against the softmax:", ko="가지 배치, 주변 확률과 소프트맥스의 차이:"), "< 1e-12" if gap < 1e-12 else gap)
+assert gap < 1e-12
+
+# %% [markdown] lang="en"
+# The softmax comes back: with the unary alone every pixel minds its own business.
+#
+# ### Where the unary comes from
+#
+# Claim 2.9 says that the unary ties a pixel's colour to its class. But it is $-\log$ of the network's softmax *at that pixel*, and the network saw a large surrounding. Two pixels of exactly the same colour make the difference visible.
+
+# %% [markdown] lang="ko"
+# 소프트맥스가 그대로 돌아왔어요. 단항 포텐셜만 있으면 픽셀마다 혼자서 정하니까요.
+#
+# ### 단항 포텐셜은 어디에서 올까요?
+#
+# 주장 2.9는 단항 포텐셜이 픽셀의 색과 클래스를 이어 준다고 말해요. 하지만 단항 포텐셜은 네트워크가 *그 픽셀에서* 낸 소프트맥스에 $-\log$를 씌운 값이고, 네트워크는 그 둘레를 넓게 봤어요. 색이 완전히 같은 픽셀 두 개를 놓고 보면 차이가 드러나요.
+
+# %% tags=["claim-2.9", "nbval-check-output"]
+network = models.create("deeplab_v1", num_classes=11, width=1 / 16).eval()
+nn.init.normal_(network.fc8.weight, std=0.5)
+colours = street.flatten(1).T
+same, twice = (colours[:, None] == colours[None, :, :][:, :1]).all(-1).any(1).nonzero()[:, 0], None
+pixels, counts = torch.unique(colours, dim=0, return_counts=True)
+colour = pixels[counts.argmax()]
+places = (colours == colour).all(1).nonzero()[:, 0]
+with torch.no_grad():
+    unary = -network(datasets.normalise(street)[None])[0].log_softmax(0).flatten(1)
+spread = (unary[:, places].amax(1) - unary[:, places].amin(1)).max().item()
+field = ops.receptive_field(network.scorer(), (128, 192)).size[0]
+print(len(places), T(en="pixels have the colour", ko="개 픽셀의 색이 똑같이"), colour.tolist())
+print(T(en="yet their unaries differ:", ko="그런데도 단항 포텐셜은 서로 다름:"), spread > 1e-3, "|", T(en="each saw", ko="픽셀 하나가 본 범위"), f"{field}x{field}", T(en="pixels", ko="픽셀"))
+exercises.claims.decide("2.9")
+assert len(places) > 5 and spread > 1e-3 and field > 1
+
+# %% [markdown] lang="en"
+# ### Two pixels
+#
+# Now let two pixels talk. The pairwise potential of DeepLab is a **Potts model**: nothing to pay for equal labels, and for different ones
+#
+# $$\psi_p(x_i, x_j) = [x_i \ne x_j]\left( w_1 \exp\left(-\frac{|p_i - p_j|^2}{2\sigma_\alpha^2} - \frac{|I_i - I_j|^2}{2\sigma_\beta^2}\right) + w_2 \exp\left(-\frac{|p_i - p_j|^2}{2\sigma_\gamma^2}\right)\right)$$
+#
+# with places $p$ and colours $I$. The first kernel is called bilateral: near *and* alike. The second, Gaussian, only asks for near. Two pixels have four labelings. One pixel leans to label 0, the other a little to label 1; then we swap a colour and nothing else.
+
+# %% [markdown] lang="ko"
+# ### 픽셀 두 개
+#
+# 이제 두 픽셀이 서로 이야기하게 해 볼게요. DeepLab의 쌍별 포텐셜은 **포츠 모델**(Potts model)이에요. 레이블이 같으면 값을 치르지 않고, 다르면 이만큼 치러요.
+#
+# $$\psi_p(x_i, x_j) = [x_i \ne x_j]\left( w_1 \exp\left(-\frac{|p_i - p_j|^2}{2\sigma_\alpha^2} - \frac{|I_i - I_j|^2}{2\sigma_\beta^2}\right) + w_2 \exp\left(-\frac{|p_i - p_j|^2}{2\sigma_\gamma^2}\right)\right)$$
+#
+# $p$는 자리, $I$는 색이에요. 첫째 유사도 커널은 bilateral 커널이에요. 가깝*고* 색도 비슷해야 커요. 둘째는 가우시안 커널이고, 가깝기만 하면 돼요. 픽셀이 두 개면 배치는 네 가지예요. 한 픽셀은 레이블 0 쪽, 다른 픽셀은 레이블 1 쪽으로 조금 기울어 있어요. 여기서
+# 색 하나만 바꾸고 나머지는 그대로 둬 볼게요.
+
+# %% tags=["claim-2.8", "nbval-check-output"]
+def joined(distance, colours, w1=2.0, alpha=10.0, beta=20.0):
+    return w1 * math.exp(-distance ** 2 / (2 * alpha ** 2) - (colours[0] - colours[1]) ** 2 / (2 * beta ** 2))
+
+def four_labelings(colours, first=(0.8, 0.2), second=(0.4, 0.6), distance=1):
+    weight = {x: math.exp(math.log(first[x[0]]) + math.log(second[x[1]]) - joined(distance, colours) * (x[0] != x[1]))
+              for x in itertools.product((0, 1), repeat=2)}
+    return {x: w / sum(weight.values()) for x, w in weight.items()}
+
+agree = {}
+for name, colours in {"100, 104": (100, 104), "100, 220": (100, 220)}.items():
+    p = four_labelings(colours)
+    agree[name] = p[0, 0] + p[1, 1]
+    print(T(en="colours", ko="색"), name, {x: round(v, 2) for x, v in p.items()}, "|", T(en="equal labels:", ko="레이블이 같을 확률:"), round(agree[name], 2))
+alone = 0.8 * 0.4 + 0.2 * 0.6
+far = joined(30, (100, 104))
+print(T(en="each pixel by itself:", ko="서로 모를 때:"), round(alone, 2), "|", T(en="a pixel 30 away still counts:", ko="30픽셀 떨어져도 이어져 있음:"), far > 0, "|", T(en="pairs in this street:", ko="이 사진의 픽셀 쌍:"), truth.numel() * (truth.numel() - 1) // 2)
+exercises.claims.decide("2.8")
+assert agree["100, 104"] > alone + 0.2 and abs(agree["100, 220"] - alone) < 0.01 and far > 0
+
+# %% [markdown] lang="en"
+# So nobody assumes that neighbours *look* alike. The colours are observed; what follows from them is how strongly two pixels are expected to share a **label**. And the fully connected CRF joins not only neighbours but every pair, each with its own weight.
+#
+# ### Sixteen pixels, exactly
+#
+# A picture of 4x4 with 2 labels has $2^{16}$, that is 65,536 labelings, and we can still list them all. This is what *conditional* means: the labelings are the same for every picture, their probabilities are not.
+
+# %% [markdown] lang="ko"
+# 그러니까 이웃끼리 *생김새가* 비슷하다고 가정하는 게 아니에요. 색은 눈에 보이는 값이에요. 그 색을 보고, 두 픽셀의 **레이블**이 같으리라고 얼마나 믿을지 정하는 거죠. 게다가 완전 연결 CRF는 이웃만 잇지 않아요. 모든 픽셀 쌍을 저마다 다른 세기로 이어요.
+#
+# ### 픽셀 열여섯 개를 빠짐없이
+#
+# 레이블이 2개인 4x4 사진의 배치는 $2^{16}$, 곧 65,536가지예요. 아직은 다 늘어놓을 수 있어요. *조건부*라는 말의 뜻이 여기서 드러나요. 배치는 어느 사진에서나 똑같지만, 확률은 사진마다 달라요.
+
+# %% tags=["for-claim-2.7a"]
+def similarity(image, w1=1.0, alpha=3.0, beta=30.0, w2=0.3, gamma=1.0):
+    """How strongly every pixel of a grey image (H, W) is joined to every other: (N, N), zero on the diagonal."""
+    height, width = image.shape
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    places = torch.stack([rows, columns], -1).reshape(-1, 2).double()
+    distance = torch.cdist(places, places).square()
+    colour = (image.reshape(-1, 1).double() - image.reshape(1, -1).double()).square()
+    kernel = w1 * torch.exp(-distance / (2 * alpha ** 2) - colour / (2 * beta ** 2)) + w2 * torch.exp(-distance / (2 * gamma ** 2))
+    return kernel.fill_diagonal_(0)
+
+def all_labelings(unary, kernel):
+    """Every labeling (labels ** N, N) with its energy: the unaries, and half the sum over all ordered pairs that disagree."""
+    pixels, labels = unary.shape
+    x = torch.cartesian_prod(*[torch.arange(labels)] * pixels)
+    energy = unary.gather(1, x.T).sum(0)
+    for i in range(pixels):
+        energy = energy + 0.5 * ((x[:, i:i + 1] != x).double() @ kernel[i])
+    return x, energy
+
+# %% tags=["claim-2.7a", "nbval-check-output"]
+left_right = torch.tensor([40, 50, 200, 210]).expand(4, 4)     # en: a vertical edge | ko: 세로 경계
+shape = torch.tensor([[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 0, 1], [0, 1, 1, 1]])     # en: two pixels are wrong | ko: 두 픽셀이 틀렸어요
+doubtful = F.one_hot(shape.flatten(), 2).double() * 0.3 + 0.35
+given = {}
+for name, image in {T(en="vertical edge", ko="세로 경계"): left_right, T(en="horizontal edge", ko="가로 경계"): left_right.T}.items():
+    x, energy = all_labelings(-doubtful.log(), similarity(image))
+    probability = torch.softmax(-energy, 0)     # en: exp(-E) / Z | ko: exp(-E) / Z
+    best = x[probability.argmax()].view(4, 4)
+    given[name] = probability
+    print(name, "|", T(en="labelings", ko="배치 수"), len(x), "|", T(en="sum of P = 1:", ko="P의 합 = 1:"), abs(probability.sum().item() - 1) < 1e-9, "|", T(en="best:", ko="가장 그럴듯한 배치:"), best.tolist())
+first, second = given.values()
+exercises.claims.decide("2.7a")
+assert all(abs(p.sum().item() - 1) < 1e-9 and (p >= 0).all() for p in given.values()) and (first - second).abs().max() > 0.01
+
+# %% [markdown] lang="en"
+# ### Why nobody lists them
+#
+# With 3 labels a picture of 3x4 has 531,441 labelings, and one of 4x4 already 43 million. So DeepLab looks for the distribution closest to $P$ among those in which the pixels are independent, $Q(\mathbf{x}) = \prod_i Q_i(x_i)$, where "closest" means the smallest KL divergence $\mathrm{KL}(Q \| P)$. This is the **mean field** approximation.
+#
+# Hold every pixel but $i$ fixed and ask for the best $Q_i$. Everything that does not contain $Q_i$ drops out, and what is left is
+#
+# $$Q_i(l) \;\propto\; \exp\Bigl(-\psi_u(l) - \sum_{j \ne i} k_{ij}\,\bigl(1 - Q_j(l)\bigr)\Bigr) \;\propto\; P_i(l)\,\exp\Bigl(\sum_{j \ne i} k_{ij}\,Q_j(l)\Bigr)$$
+#
+# In words: the neighbours' beliefs, weighted, then a softmax. One pixel after the other, the KL divergence can only fall. Here we know $P$ exactly, so we can watch the *true* divergence, with $\log Z$ and all.
+
+# %% [markdown] lang="ko"
+# ### 왜 아무도 다 늘어놓지 않을까요?
+#
+# 레이블이 3개면 3x4 사진의 배치는 531,441가지이고, 4x4만 되어도 4300만 가지예요. 그래서 DeepLab은 픽셀끼리 독립인 분포 $Q(\mathbf{x}) = \prod_i Q_i(x_i)$ 가운데 $P$에 가장 가까운 것을 찾아요. KL 발산(KL divergence) $\mathrm{KL}(Q \| P)$가 가장 작은 것이 가장 가까운 거예요. 이 방법을 **평균장**(mean field) 근사라고 해요.
+#
+# 픽셀 $i$만 빼고 모두 고정한 다음, 가장 좋은 $Q_i$를 구해 볼게요. $Q_i$가 들어 있지 않은 항은 모두 사라지고 이 식이 남아요.
+#
+# $$Q_i(l) \;\propto\; \exp\Bigl(-\psi_u(l) - \sum_{j \ne i} k_{ij}\,\bigl(1 - Q_j(l)\bigr)\Bigr) \;\propto\; P_i(l)\,\exp\Bigl(\sum_{j \ne i} k_{ij}\,Q_j(l)\Bigr)$$
+#
+# 말로 하면 이래요. 이웃의 믿음을 가중치를 곱해 더하고, 소프트맥스를 해요. 픽셀을 하나씩 차례로 고치면 KL 발산은 줄어들 수만 있어요. 여기서는 $P$를 정확히 알고 있으니 $\log Z$까지 넣은 *진짜* KL 발산이 줄어드는 모습을 지켜볼 수 있어요.
+
+# %% tags=["nbval-check-output"]
+image = torch.tensor([[40, 45, 120, 200], [42, 50, 125, 205], [45, 118, 122, 210]])
+generator = torch.Generator().manual_seed(3)
+guess = torch.softmax(torch.randn(12, 3, generator=generator, dtype=torch.double), 1)
+unary, kernel = -guess.log(), similarity(image)
+x, energy = all_labelings(unary, kernel)
+log_p = -energy - torch.logsumexp(-energy, 0)
+
+def divergence(q):
+    log_q = q.log().gather(1, x.T).sum(0)     # en: of all 531,441 labelings | ko: 배치 531,441가지 모두에서
+    return (log_q.exp() * (log_q - log_p)).sum().item()
+
+q, fell = guess.clone(), [divergence(guess)]
+for sweep in range(4):
+    for i in range(12):
+        q[i] = torch.softmax(-unary[i] + kernel[i] @ q, 0)     # en: the update above | ko: 위의 식 그대로
+        fell.append(divergence(q))
+true = torch.stack([(log_p.exp() * (x[:, i] == label)).sum() for i in range(12) for label in range(3)]).view(12, 3)
+print(T(en="labelings:", ko="배치 수:"), len(x), "| KL:", f"{fell[0]:.2f} -> {fell[-1]:.2f}", "|", T(en="never below 0:", ko="0보다 작은 적 없음:"), min(fell) >= 0, "|", T(en="never rises:", ko="커진 적 없음:"), all(b <= a + 1e-12 for a, b in zip(fell, fell[1:])))
+print(T(en="same best label as the true marginals:", ko="진짜 주변 확률과 가장 그럴듯한 레이블이 같은 픽셀:"), int((q.argmax(1) == true.argmax(1)).sum()), "/ 12", "|", T(en="largest gap:", ko="가장 큰 차이:"), f"{(q - true).abs().max().item():.2f}")
+assert min(fell) >= 0 and all(b <= a + 1e-12 for a, b in zip(fell, fell[1:]))
+
+# %% tags=["look"]
+figures.lines({T(en="KL(Q‖P)", ko="KL(Q‖P)"): fell}, x_label=T(en="pixels updated", ko="고친 픽셀 수"), y_label="KL", height=240,
+              title=T(en="One pixel at a time, Q comes closer to P and never turns back", ko="한 픽셀씩 고칠 때마다 Q가 P에 가까워지고, 멀어지는 일은 없어요"))
+
+# %% [markdown] lang="en"
+# Closer, but not there: KL stays above 0, because no product of independent pixels is $P$. Mean field tends to be too sure of itself.
+#
+# ### All pixels at once
+#
+# Going through a photo pixel by pixel is slow, so everyone updates all of them *at once*, from the old beliefs. The guarantee is lost. Two pixels that strongly want to be equal, and start out disagreeing, show it: each takes over what the other has just given up.
+
+# %% [markdown] lang="ko"
+# 가까워지기는 했지만 같지는 않아요. KL이 0보다 커요. 서로 독립인 픽셀을 곱해서는 $P$를 만들 수 없으니까요. 평균장의 답은 실제보다 확신에 차 있을 때가 많아요.
+#
+# ### 모든 픽셀을 한꺼번에
+#
+# 사진에서 픽셀을 하나씩 차례로 고치면 너무 느려요. 그래서 다들 예전 믿음으로 모든 픽셀을 *한꺼번에* 고쳐요. 그 대신 늘 줄어든다는 보장이 사라져요. 꼭 같아지고 싶은데 처음에 서로 다른 두 픽셀을 보면 알 수 있어요. 상대가 막 내려놓은 것을 서로 집어 들거든요.
+
+# %% tags=["nbval-check-output"]
+strong = torch.tensor([[0.0, 6.0], [6.0, 0.0]], dtype=torch.double)
+start = torch.tensor([[0.9, 0.1], [0.1, 0.9]], dtype=torch.double)
+at_once, in_turn = [start], [start]
+for step in range(6):
+    at_once.append(torch.softmax(start.log() + strong @ at_once[-1], 1))
+    q = in_turn[-1].clone()
+    for i in range(2):
+        q[i] = torch.softmax(start[i].log() + strong[i] @ q, 0)
+    in_turn.append(q)
+print(T(en="at once, first pixel's belief in label 0:", ko="한꺼번에, 첫 픽셀이 레이블 0이라고 믿는 정도:"), [round(q[0, 0].item(), 2) for q in at_once])
+print(T(en="in turn:                               ", ko="차례로:"), [round(q[0, 0].item(), 2) for q in in_turn])
+assert (at_once[-1] - at_once[-3]).abs().max() < 0.05 < 0.5 < (at_once[-1] - at_once[-2]).abs().max() and (in_turn[-1] - in_turn[-2]).abs().max() < 1e-3
+
+# %% [markdown] lang="en"
+# With the weights of practice the beliefs settle within ten iterations. That is the number DeepLab uses, and it is worth remembering that nothing forces them to.
+#
+# ### The message is a blur
+#
+# Look at the update again: the sum over $j$ of $k_{ij} Q_j(l)$ is the map $Q(l)$, weighted by a Gaussian around pixel $i$. For the kernel of places that is a Gaussian blur, the very one of every image program.
+
+# %% [markdown] lang="ko"
+# 실제로 쓰는 가중치에서는 믿음이 반복 열 번 안에 가라앉아요. DeepLab도 열 번 반복해요. 다만 꼭 가라앉으리라는 법은 없다는 것을 기억해 두세요.
+#
+# ### 메시지는 흐리게 하기
+#
+# 식을 다시 볼게요. $j$에 대해 $k_{ij} Q_j(l)$를 더한 값은 맵 $Q(l)$에 픽셀 $i$ 둘레의 가우시안을 곱해 더한 것이에요. 자리만 보는 유사도 커널이라면 가우시안 흐리기, 그러니까 사진 편집 프로그램에 있는 바로 그 기능이에요.
+
+# %% tags=["nbval-check-output"]
+height, width, sigma = 12, 16, 1.5
+beliefs = torch.rand(height * width, dtype=torch.double)
+places = torch.cartesian_prod(torch.arange(height), torch.arange(width)).double()
+matrix = torch.exp(-torch.cdist(places, places).square() / (2 * sigma ** 2))     # en: every pair of pixels | ko: 모든 픽셀 쌍
+by_pairs = (matrix @ beliefs).view(height, width)
+
+steps = torch.arange(-15, 16).double()
+bell = torch.exp(-(steps[:, None] ** 2 + steps ** 2) / (2 * sigma ** 2))
+by_blur = ops.conv2d(beliefs.view(1, 1, height, width), bell[None, None], padding=15)[0, 0]
+gap = (by_pairs - by_blur).abs().max().item()
+print(T(en="all pairs against a Gaussian blur:", ko="모든 쌍을 더한 값과 가우시안 흐리기의 차이:"), "< 1e-12" if gap < 1e-12 else gap)
+assert gap < 1e-12
+
+# %% [markdown] lang="en"
+# The bilateral kernel is the same blur, only in **five dimensions**: two of place and three of colour. Pixels that are near in the picture and far apart in colour are far apart there. This is what one pixel of the photo listens to.
+
+# %% [markdown] lang="ko"
+# bilateral 커널도 똑같은 흐리기예요. 다만 **5차원**에서 해요. 자리가 2차원, 색이 3차원이에요. 사진에서 가까워도 색이 많이 다르면 5차원에서는 멀리 떨어져 있어요. 사진에서 픽셀 하나가 어디에 귀를 기울이는지 볼게요.
+
+# %% tags=["look"]
+photo = figures.photo("astronaut", size=(120, 160))
+row, column = 40, 70
+rows, columns = torch.meshgrid(torch.arange(120), torch.arange(160), indexing="ij")
+distance = (rows - row).square() + (columns - column).square()
+colour = (photo.double() - photo[:, row, column].double()[:, None, None]).square().sum(0)
+listens = torch.exp(-distance / (2 * 16 ** 2) - colour / (2 * 20 ** 2))
+figures.heat_map(photo, listens, label=T(en="weight", ko="가중치"), title=T(en="One pixel listens to what is near and of its colour", ko="픽셀 하나는 가깝고 색이 비슷한 곳에 귀를 기울여요"))
+
+# %% [markdown] lang="en"
+# > **The permutohedral lattice, in a box.** A photo of 500x375 has 17.6 billion pairs. Nobody adds them. Instead the 187,500 points in five dimensions are laid onto a lattice of simplices, only a few thousand corners of which are used:
+# > each pixel spreads its belief over the 6 corners around it (*splat*), the corners are blurred with their neighbours along 6 directions (*blur*), and each pixel collects what has arrived (*slice*). All three are sums with fixed weights, so all three have a simple gradient.
+# > Adams, Baek and Davis 2010; in the CRF by Krähenbühl and Koltun 2011.
+#
+# `ops.dense_crf_exact` adds all the pairs; `ops.dense_crf` uses the lattice. How far apart are they?
+
+# %% [markdown] lang="ko"
+# > **상자 속 이야기, 퍼뮤토헤드럴 격자(permutohedral lattice).** 500x375 사진에는 픽셀 쌍이 176억 개나 있어요. 이걸 다 더하는 사람은 없어요. 대신 5차원에 흩어진 점 187,500개를 단체(simplex)로 이루어진 격자 위에 올려요. 실제로 쓰는 꼭짓점은 몇천 개뿐이에요.
+# > 픽셀마다 제 믿음을 둘레의 꼭짓점 6개에 나누어 놓고(*splat*), 꼭짓점은 6개 방향의 이웃과 섞이고(*blur*), 픽셀은 모인 것을 다시 거두어들여요(*slice*). 셋 다 정해진 가중치를 곱해 더하는 계산이라, 기울기도 간단해요.
+# > Adams, Baek, Davis 2010, CRF에는 Krähenbühl, Koltun 2011.
+#
+# `ops.dense_crf_exact`는 모든 쌍을 더하고, `ops.dense_crf`는 격자를 써요. 둘은 얼마나 다를까요?
+
+# %% tags=["nbval-check-output"]
+small = figures.photo("astronaut", size=(60, 80))
+brightness = small.double().mean(0) / 255
+guess = F.avg_pool2d(torch.stack([brightness, 1 - brightness])[None], 9, stride=1, padding=4, count_include_pad=False)[0].float()
+settings = dict(bilateral_weight=4, bilateral_xy=8, bilateral_rgb=20, gaussian_weight=1, gaussian_xy=1)
+exact, lattice = ops.dense_crf_exact(guess, small, **settings), ops.dense_crf(guess, small, **settings)
+mean_gap, same = (exact - lattice).abs().mean().item(), (exact.argmax(0) == lattice.argmax(0)).double().mean().item()
+print(T(en="mean difference:", ko="차이의 평균:"), "< 1e-2" if mean_gap < 1e-2 else mean_gap, "|", T(en="same label on at least 99 % of the pixels:", ko="픽셀의 99% 이상에서 레이블이 같음:"), same >= 0.99)
+assert mean_gap < 1e-2 and same >= 0.99
+
+# %% [markdown] lang="en"
+# Now the lab, on a photo. The network of the lab is a coarse, drawn guess. Turn either kernel off, turn its widths, go through the iterations one by one, and point at a pixel to see whom it listens to.
+
+# %% [markdown] lang="ko"
+# 이제 실험실에서 사진으로 해 볼게요. 네트워크의 예측 대신 대충 그린 추측을 써요. 두 유사도 커널을 하나씩 꺼 보고, 폭을 바꿔 보고, 반복을 한 번씩 넘겨 보세요. 픽셀을 가리키면 그 픽셀이 어디에 귀를 기울이는지 보여요.
+
+# %% tags=["lab"]
+labs.crf()
+
+# %% [markdown] lang="en"
+# ### Who enlarges the map?
+#
+# Claim 2.6 says that max pooling still shrinks the map and that the CRF enlarges it. The first half is right: to stride 8. The second confuses two steps.
+
+# %% [markdown] lang="ko"
+# ### 맵은 누가 키울까요?
+#
+# 주장 2.6에 따르면 최대 풀링은 여전히 맵을 줄이고, CRF가 맵을 키워요. 앞의 절반은 맞아요. 스트라이드 8까지 줄어들어요. 뒤의 절반에는 두 단계가 섞여 있어요.
+
+# %% tags=["claim-2.6", "nbval-check-output"]
+network = models.create("deeplab_v1", num_classes=11, width=1 / 16).eval()
+with torch.no_grad():
+    coarse = network.scores(datasets.normalise(street)[None]).softmax(1)[0]
+    full = network(datasets.normalise(street)[None]).softmax(1)[0]
+print(T(en="score map:", ko="점수 맵:"), tuple(coarse.shape[1:]), "->", T(en="enlarged by interpolation:", ko="보간으로 키운 뒤:"), tuple(full.shape[1:]), "->", T(en="after the CRF:", ko="CRF를 거친 뒤:"), tuple(ops.dense_crf(full, street).shape[1:]))
+try:
+    ops.dense_crf(coarse, street)
+    refused = False
+except ValueError:
+    refused = True
+print(T(en="the CRF takes the coarse map itself:", ko="CRF에 작은 맵을 그대로 넣을 수 있나요?"), not refused)
+exercises.claims.decide("2.6")
+assert coarse.shape[1] < full.shape[1] == street.shape[1] and refused and ops.dense_crf(full, street).shape == full.shape
+
+# %% [markdown] lang="en"
+# ### Is the CRF machine learning?
+#
+# DeepLab v1 picks the CRF's five numbers by grid search on 100 validation pictures. That is already learning from data, if by hand. But each iteration is only sums and softmaxes, so a gradient runs through all ten. On a toy, discs of one colour on another with a noisy guess, we let back-propagation find the weights.
+
+# %% [markdown] lang="ko"
+# ### CRF는 기계 학습이 아닐까요?
+#
+# DeepLab v1은 CRF의 숫자 다섯 개를 검증 사진 100장에서 격자 탐색으로 골라요. 손으로 하기는 하지만 이것도 이미 데이터에서 배우는 거예요. 게다가 반복 한 번은 덧셈과 소프트맥스뿐이라 열 번을 거슬러 기울기가 흘러요. 바탕과 색이 다른 원판에 잡음 섞인 추측을 얹은
+# 간단한 문제에서, 역전파로 가중치를 찾아볼게요.
+
+# %% tags=["claim-2.7", "nbval-check-output"]
+generator = torch.Generator().manual_seed(0)
+rows, columns = torch.meshgrid(torch.arange(32), torch.arange(32), indexing="ij")
+discs = torch.stack([(rows - r) ** 2 + (columns - c) ** 2 < s ** 2 for r, c, s in ((12, 14, 8), (18, 20, 6), (16, 10, 7), (20, 16, 9))]).long()
+photos = (60 + 100 * discs[:, None].expand(-1, 3, -1, -1) + 8 * torch.randn(4, 3, 32, 32, generator=generator)).clamp(0, 255).to(torch.uint8)
+guesses = torch.softmax(F.one_hot(discs, 2).permute(0, 3, 1, 2) + 1.5 * torch.randn(4, 2, 32, 32, generator=generator), 1)
+
+crf = ops.DenseCRF(2, bilateral_weight=0.2, bilateral_xy=8, bilateral_rgb=20, gaussian_weight=0.2, gaussian_xy=1.5, iterations=5)
+learned = [p for p in crf.parameters() if p.requires_grad]
+before = [p.detach().clone() for p in learned]
+optimiser, losses = torch.optim.Adam(learned, lr=0.2), []
+for step in range(25):
+    loss = F.nll_loss(crf(guesses[:3], photos[:3]).clamp_min(1e-6).log(), discs[:3])
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    losses.append(loss.item())
+wrong = [(q.argmax(0) != discs[3]).double().mean().item() for q in (guesses[3], crf(guesses[3], photos[3]).detach())]
+print(T(en="loss fell to less than half:", ko="손실이 절반 아래로:"), losses[-1] < losses[0] / 2, "|", T(en="weights moved:", ko="가중치가 바뀜:"), any((a - b).abs().max() > 0.1 for a, b in zip(before, learned)))
+print(T(en="wrong pixels on a disc it has not seen, guess and CRF:", ko="처음 보는 원판에서 틀린 픽셀, 추측과 CRF:"), f"{wrong[0]:.0%}", f"{wrong[1]:.0%}")
+exercises.claims.decide("2.7")
+assert losses[-1] < losses[0] / 2 and wrong[1] < wrong[0] / 4 and any((a - b).abs().max() > 0.1 for a, b in zip(before, learned))
+
+# %% [markdown] lang="en"
+# That is CRF-as-RNN in 25 lines (Zheng et al. 2015): the CRF as the last layers of a network, learned along with it.
+#
+# ## The network
+#
+# DeepLab v1 is VGG16 with pool4 and pool5 at stride 1, conv5 at rate 2 and fc6 thinned out. The fully connected layer of 7x7 is **decimated**: of its 49 taps keep every second or third, spread by a rate. Four versions were tried. Here they are at full size, beside the paper's numbers.
+
+# %% [markdown] lang="ko"
+# 25줄짜리 CRF-as-RNN(Zheng 외, 2015)이에요. CRF를 네트워크의 마지막 층으로 붙여 함께 학습하는 방법이죠.
+#
+# ## 네트워크
+#
+# DeepLab v1은 VGG16에서 pool4와 pool5의 스트라이드를 1로, conv5의 팽창률을 2로 바꾸고 fc6을 홀쭉하게 만든 거예요. 7x7짜리 완전 연결층을 **솎아내요**(decimation). 탭 49개 가운데 둘이나 셋마다 하나씩만 남기고, 남은 탭을 팽창률만큼 벌리는 거죠. 논문에서는 네 가지를 시험했어요.
+# 원래 크기로 만들어 논문의 숫자와 나란히 놓아 볼게요.
+
+# %% tags=["nbval-check-output"]
+rows = []
+for variant, key, k, rate in (("7x7", "deeplab_v1.fc7x7", 7, 4), ("4x4_rate4", "deeplab_v1.fc4x4_rate4", 4, 4), ("4x4_rate8", "deeplab_v1.fc4x4_rate8", 4, 8), ("large_fov", "deeplab_v1.large_fov", 3, 12)):
+    with torch.device("meta"):
+        network = models.create("deeplab_v1", num_classes=21, variant=variant)
+    count = sum(p.numel() for p in network.parameters())
+    field = ops.receptive_field(network.scorer(), (321, 321))
+    nominal = 8 * (k - 1) * rate + 32
+    paper = published.get(f"{key}.parameters"), published.get(f"{key}.receptive_field"), published.get(f"{key}.miou"), published.get(f"{key}.crf_miou")
+    rows.append([variant, f"{count:,}", paper[0].printed, paper[1].printed, nominal, field.size[0], f"{paper[2].printed} / {paper[3].printed}"])
+    assert round(count / 1e6, 1) == round(paper[0].value / 1e6, 1) and nominal == paper[1].value
+figures.table(rows, ["fc6", T(en="parameters", ko="파라미터 수"), T(en="paper", ko="논문"), T(en="field, paper", ko="수용 영역, 논문"), "8(k-1)r + 32", T(en="field, exact", ko="수용 영역, 정확한 값"), T(en="VOC val mIoU / with CRF", ko="VOC val mIoU / CRF 포함")])
