@@ -19,7 +19,8 @@ reach on the grid of stride 8 with one old cell of 32 pixels around its last tap
 sees of the picture is more, since each cell of pool5 sees 212 pixels itself: 212 + 8 (reach - 1) = 404 or 308 with VGG16's 2x2 pools ("404 in
 convolutional mode" in the paper). With the released pools, pool5 undilated, it is 419 or 323, and the average pool makes it 435 for large_fov.
 
-Departures, off unless asked for: `batch_norm` (narrow networks from nothing need it) and `width`. The paper trains against the label map thinned out
+Departures, off unless asked for: `batch_norm` (narrow networks from nothing need it), `width`, and `rate` of fc6, to be scaled with the map: rate 12
+belongs to the paper's 41x41 cells, and on a map of 12x16 nearly all taps of such a kernel would lie in the padding. The paper trains against the label map thinned out
 by 8; here, as everywhere in the course, the loss is taken on the enlarged scores, at every pixel.
 """
 
@@ -75,13 +76,17 @@ class DeepLabV1(nn.Module):
 
     head = ("fc8",)         # what the paper trains at ten times the rate
 
-    def __init__(self, num_classes, *, width=1.0, in_channels=3, variant="large_fov", multi_scale=False, dropout=0.5, batch_norm=False):
+    def __init__(self, num_classes, *, width=1.0, in_channels=3, variant="large_fov", multi_scale=False, dropout=0.5, batch_norm=False, rate=None):
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(say(en=f"deeplab_v1 has no variant {variant!r}: choose among {', '.join(VARIANTS)}",
                                  ko=f"deeplab_v1에 {variant!r} 변형은 없어요. {', '.join(VARIANTS)} 가운데서 골라 주세요."))
         self.num_classes, self.in_channels, self.variant = num_classes, in_channels, variant
-        kernel, rate, channels = VARIANTS[variant]
+        kernel, published, channels = VARIANTS[variant]
+        rate = published if rate is None else rate
+        if not isinstance(rate, int) or rate < 1 or (kernel - 1) * rate % 2:
+            raise ValueError(say(en=f"rate is a whole number from 1 on, even for a 4x4 kernel, got {rate!r}; the paper's is {published}",
+                                 ko=f"rate는 1 이상의 정수이고 4x4 커널에서는 짝수여야 하는데 {rate!r}이에요. 논문 값은 {josa(published, '이에요/예요')}. 고쳐 주세요."))
         deep, hidden = scaled(512, width), scaled(channels, width)
         self.features = trunk(width=width, in_channels=in_channels, batch_norm=batch_norm, average=variant == "large_fov")
         self.fc6 = nn.Conv2d(deep, hidden, kernel, padding=(kernel - 1) * rate // 2, dilation=rate)     # rates are even: a 4x4 kernel lies evenly too
