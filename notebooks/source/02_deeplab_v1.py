@@ -358,7 +358,7 @@ refined = ops.dense_crf(guess, edge, bilateral_weight=4, bilateral_xy=8, bilater
 outline = [int(q.argmax(0)[8].int().argmax()) for q in (guess, refined)]
 print(T(en="outline at column: guess, CRF", ko="윤곽이 있는 열, 추측과 CRF"), outline)
 exercises.claims.decide("2.2")
-assert new[0].shape[-1] == 4 * old[0].shape[-1] - 3 + (new[0].shape[-1] - 4 * old[0].shape[-1] + 3) and abs(change[0] - change[1]) < 1e-10 and outline == [8, 5]
+assert new[0][0, 0].numel() > 10 * old[0][0, 0].numel() and abs(change[0] - change[1]) < 1e-10 and outline == [8, 5]
 
 # %% [markdown] lang="en"
 # Sixteen times as many cells, and every old one exactly as insensitive as before. Atrous convolution answers the *first* problem, the lost resolution. The *second*, the lost place, is what the CRF is for: it moved the outline from where the guess wavered to where the colours change.
@@ -419,9 +419,8 @@ assert gap < 1e-12
 
 # %% tags=["claim-2.9", "nbval-check-output"]
 network = models.create("deeplab_v1", num_classes=11, width=1 / 16).eval()
-nn.init.normal_(network.fc8.weight, std=0.5)
+nn.init.normal_(network.fc8.weight, std=0.5)     # en: else all scores are close to 0 | ko: 그대로 두면 점수가 모두 0에 가까워요
 colours = street.flatten(1).T
-same, twice = (colours[:, None] == colours[None, :, :][:, :1]).all(-1).any(1).nonzero()[:, 0], None
 pixels, counts = torch.unique(colours, dim=0, return_counts=True)
 colour = pixels[counts.argmax()]
 places = (colours == colour).all(1).nonzero()[:, 0]
@@ -760,3 +759,172 @@ for variant, key, k, rate in (("7x7", "deeplab_v1.fc7x7", 7, 4), ("4x4_rate4", "
     rows.append([variant, f"{count:,}", paper[0].printed, paper[1].printed, nominal, field.size[0], f"{paper[2].printed} / {paper[3].printed}"])
     assert round(count / 1e6, 1) == round(paper[0].value / 1e6, 1) and nominal == paper[1].value
 figures.table(rows, ["fc6", T(en="parameters", ko="파라미터 수"), T(en="paper", ko="논문"), T(en="field, paper", ko="수용 영역, 논문"), "8(k-1)r + 32", T(en="field, exact", ko="수용 영역, 정확한 값"), T(en="VOC val mIoU / with CRF", ko="VOC val mIoU / CRF 포함")])
+
+# %% [markdown] lang="en"
+# The parameters agree to the digit that the paper prints. The fields of view do not, and the reason is a definition: the paper's 224 and 128 are what fc6 spans on the grid of stride 8, $8(k-1)r$, with one old cell of 32 pixels added. What a score can really see also includes what each cell of pool5
+# saw before, which makes 404 and 308 with VGG's own 2x2 pools (the paper names 404 in its text), and a little more with the 3x3 pools of the released network, which we built here: 419 and 323, and 435 with its average pool.
+#
+# One more thing about the release: its pool5 lost its stride with pool4 before it, and is *not* dilated. So the released network is not the dense version of any VGG16, and `ops.make_dense` must not be expected to give it.
+
+# %% [markdown] lang="ko"
+# 파라미터 수는 논문에 적힌 자리까지 똑같아요. 수용 영역은 다르죠. 정의가 다르기 때문이에요. 논문의 224와 128은 스트라이드 8인 격자 위에서 fc6이 걸치는 폭 $8(k-1)r$에 원래 칸 하나인 32픽셀을 더한 값이에요. 점수 하나가 정말로 볼 수 있는 범위에는 pool5의 칸이
+# 그전에 본 것까지 들어가요. 그래서 VGG의 2x2 풀링을 그대로 쓰면 404와 308이고(404는 논문 본문에도 나와요), 여기서 만든 공개 네트워크는 3x3 풀링이라 조금 더 넓은 419와 323, 평균 풀링까지 넣으면 435예요.
+#
+# 공개된 네트워크에는 한 가지가 더 있어요. 앞의 pool4가 스트라이드를 잃었는데도 pool5를 팽창시키지 *않았어요*. 그래서 공개 네트워크는 어떤 VGG16을 촘촘하게 만든 것도 아니에요. `ops.make_dense`로 똑같은 네트워크가 나오리라고 기대하면 안 돼요.
+
+# %% tags=["nbval-check-output"]
+plain = models.vgg.VGG16().features
+with torch.device("meta"):
+    ideal = nn.Sequential(*ops.make_dense(plain, output_stride=8), nn.Conv2d(512, 8, 3, dilation=12))
+    short = nn.Sequential(*ops.make_dense(plain, output_stride=8), nn.Conv2d(512, 8, 4, dilation=4))
+for name, network in ((T(en="2x2 pools, everything dilated, 3x3 at rate 12:", ko="2x2 풀링, 빠짐없이 팽창, 팽창률 12인 3x3:"), ideal), (T(en="the same, 4x4 at rate 4:", ko="마찬가지, 팽창률 4인 4x4:"), short)):
+    print(name, ops.receptive_field(network, (512, 512)).size[0])
+assert ops.receptive_field(ideal, (512, 512)).size[0] == published.get("deeplab_v1.convolutional_field").value
+
+# %% [markdown] lang="en"
+# ## Train it
+#
+# A DeepLab v1 with an eighth of the channels, on 96x128 streets, from nothing, with batch normalisation as in chapter 01. Two things are scaled to the small pictures: fc6 gets rate 4 instead of 12 (12 belongs to the paper's map of 41x41 cells; ours has 13x17),
+# and the widths of the CRF will be fractions of the picture. Where a GPU and CamVid are at hand, `DATA = "camvid"` trains the full-size network.
+
+# %% [markdown] lang="ko"
+# ## 학습해 보기
+#
+# 채널을 8분의 1로 줄인 DeepLab v1이 96x128 거리 그림을 보고 처음부터 배워요. 배치 정규화는 01장과 똑같이 넣었어요. 작은 그림에 맞춰 줄인 것이 두 가지 있어요. fc6의 팽창률은 12가 아니라 4예요(12는 논문의 41x41칸짜리 맵에 맞는 값이고, 여기 맵은 13x17칸이에요).
+# CRF의 폭도 그림 크기에 비례해서 정할 거예요. GPU와 CamVid가 있다면 `DATA = "camvid"`로 바꿔 보세요. 원래 크기의 네트워크가 학습해요.
+
+# %% tags=["parameters"]
+DATA = "streets"
+SEED = 0
+
+# %% tags=["train"]
+experiment = training.experiments.get("02", data=DATA)
+model, scores, row = experiment.run("deeplab_v1", seed=SEED, callbacks=[figures.LiveCurve()])
+
+# %% [markdown] lang="en"
+# ### Tuning the CRF, as the paper does
+#
+# Two of the five numbers are fixed, the other three searched on validation pictures, never on the test split. Ours is the paper's grid, with widths scaled to 128 pixels.
+
+# %% [markdown] lang="ko"
+# ### 논문처럼 CRF 맞추기
+#
+# 숫자 다섯 개 가운데 두 개는 고정하고 나머지 세 개를 검증 사진에서 찾아요. 테스트 사진은 절대 쓰지 않아요. 논문의 격자를 그대로 쓰되, 폭은 128픽셀에 맞춰 줄였어요.
+
+# %% tags=["tune"]
+found = experiment.tune(model)
+print(T(en="settings tried:", ko="시험한 조합:"), len(found.trials), "|", T(en="the best:", ko="가장 좋은 조합:"), {name: round(value, 1) for name, value in found.best.items()})
+
+# %%
+before, after = experiment.with_crf(model, found.best)
+rows = [[name, f"{s.miou:.1%}", f"{s.boundary_iou:.1%}", f"{s.iou[2].item():.1%}"] for name, s in ((T(en="without CRF", ko="CRF 없이"), before), (T(en="with CRF", ko="CRF 포함"), after))]
+figures.table(rows, [T(en="test split", ko="테스트 사진"), "mIoU", T(en="boundary IoU", ko="경계 IoU"), T(en="pole IoU", ko="기둥 IoU")])
+
+# %%
+test = experiment.data("test")
+chosen = [3, 11, 27]
+pictures, truths = zip(*(test[i] for i in chosen))
+plain, sharp = ([training.predict(model, picture, crf=crf) for picture in pictures] for crf in (None, found.best))
+figures.images([part for four in zip(pictures, truths, plain, sharp) for part in four], columns=4, titles=[
+    T(en="picture", ko="사진"), T(en="truth", ko="정답"), T(en="network", ko="네트워크"), T(en="network and CRF", ko="네트워크와 CRF")] + [""] * 8)
+
+# %% [markdown] lang="en"
+# ### Where it hurts
+#
+# The CRF has no idea what a pole is. It knows near and alike, and a thin thing has few pixels of its own to be near to. Look at each class by itself. Then make the network over-confident, by multiplying its logits: what is left for the CRF to do?
+
+# %% [markdown] lang="ko"
+# ### CRF가 해가 될 때
+#
+# CRF는 기둥이 뭔지 몰라요. 가깝고 비슷한 것만 알아요. 그런데 가는 물체에는 가까이서 편들어 줄 제 픽셀이 몇 개 없어요. 클래스를 하나씩 떼어 놓고 보세요. 그런 다음 로짓에 큰 수를 곱해 네트워크가 지나치게 확신하게 만들어 볼게요. CRF가 할 일이 남아 있을까요?
+
+# %%
+figures.class_iou({T(en="network", ko="네트워크"): before, T(en="with CRF", ko="CRF 포함"): after}, title=T(en="What the CRF gives and takes, class by class", ko="CRF가 클래스마다 주고 빼앗는 점수"))
+
+# %%
+image, _ = test[11]
+with torch.no_grad():
+    logits = model.eval()(datasets.normalise(image)[None])[0]
+moved = {}
+for times in (1, 4, 16):
+    probabilities = (logits * times).softmax(0)
+    moved[f"x{times}"] = (ops.dense_crf(probabilities, image, **found.best).argmax(0) != probabilities.argmax(0)).double().mean().item()
+figures.bars(moved, as_percent=True, title=T(en="The surer the network, the fewer pixels the CRF changes", ko="네트워크가 확신할수록 CRF가 바꾸는 픽셀이 줄어요"))
+
+# %% [markdown] lang="en"
+# ## The same weights, a denser map
+#
+# Here is the moment that tells the two problems apart. The lab holds one FCN-32s, trained once. Drag the output stride from 32 to 16 to 8: the old cells stay, new ones appear between them, the receptive field stays as it is, the cost grows, and the outlines stay round. Then switch on the CRF.
+
+# %% [markdown] lang="ko"
+# ## 가중치는 그대로, 맵은 촘촘하게
+#
+# 두 문제가 갈라지는 순간이에요. 실험실에는 한 번 학습한 FCN-32s가 하나 있어요. 출력 스트라이드를 32에서 16, 8로 끌어 보세요. 원래 칸은 그대로이고 사이에 새 칸이 생겨요. 수용 영역도 그대로인데 계산량은 늘어나고, 윤곽은 여전히 둥글어요. 그다음에 CRF를 켜 보세요.
+
+# %% tags=["lab"]
+labs.dense_map()
+
+# %% [markdown] lang="en"
+# ## Does the claim hold?
+#
+# `segcourse bench chapter 02` trained an FCN-32s and a DeepLab v1 with three seeds each, took the FCN's own weights to stride 16 and 8, and put a CRF behind both, tuned on the validation split. Claim 2.1b says that outlines are poor because spatial information was reduced. Is that the whole story?
+
+# %% [markdown] lang="ko"
+# ## 논문의 주장은 성립할까요?
+#
+# `segcourse bench chapter 02`로 FCN-32s와 DeepLab v1을 시드마다 하나씩, 시드 3개로 미리 학습시켜 두었어요. FCN의 가중치를 그대로 스트라이드 16과 8로 옮겨 보고, 둘 다 뒤에 CRF를 붙였어요. CRF는 검증 사진에서 맞췄고요. 주장 2.1b는 공간 정보가 줄어서 윤곽이 나쁘다고 말해요. 그게 다일까요?
+
+# %% tags=["for-claim-2.1b"]
+experiment = training.experiments.get("02")
+results = experiment.results()
+
+def mean(variant, metric="boundary_iou"):
+    values = [row[metric] for row in results["rows"] if row["variant"] == variant]
+    return sum(values) / len(values)
+
+test = experiment.data("test")
+test_labels = torch.stack([test[i][1] for i in range(len(test))])
+
+def knowing(stride):
+    """The boundary IoU of cells which know the truth, at this stride: nothing is lost but resolution."""
+    shares = F.avg_pool2d(F.one_hot(test_labels.long(), 12).permute(0, 3, 1, 2)[:, :11].float(), stride)
+    guess = F.interpolate(shares, scale_factor=stride, mode="bilinear", align_corners=False).argmax(1)
+    return training.Scores.from_labels(guess, test_labels, num_classes=11).boundary_iou
+
+# %% tags=["claim-2.1b", "nbval-check-output"]
+for stride, variant in ((32, "fcn32s"), (16, "fcn32s_16"), (8, "fcn32s_8")):
+    print(T(en=f"stride {stride}: boundary IoU of the network", ko=f"스트라이드 {stride}, 네트워크의 경계 IoU"), f"{mean(variant):.1%}", "|", T(en="of cells that know everything", ko="다 아는 칸의 경계 IoU"), f"{knowing(stride):.1%}")
+print(T(en="the network at 8 with the CRF:", ko="스트라이드 8에 CRF를 더하면:"), f"{mean('fcn32s_8_crf'):.1%}")
+lost_to_resolution, lost_otherwise = 1 - knowing(8), knowing(8) - mean("fcn32s_8")
+print(T(en="at stride 8, lost to resolution:", ko="스트라이드 8에서 해상도 때문에 잃은 점수:"), f"{lost_to_resolution:.0%}", "|", T(en="lost otherwise:", ko="다른 까닭으로 잃은 점수:"), f"{lost_otherwise:.0%}")
+exercises.claims.decide("2.1b")
+assert mean("fcn32s_8") > mean("fcn32s") and lost_otherwise > 0.1
+
+# %% tags=["look"]
+names = {"fcn32s": "FCN-32s", "fcn32s_16": T(en="at 16", ko="16으로"), "fcn32s_8": T(en="at 8", ko="8로"), "fcn32s_8_crf": T(en="+ CRF", ko="+ CRF"), "deeplab_v1": "DeepLab", "deeplab_v1_crf": T(en="+ CRF ", ko="+ CRF ")}
+figures.compare(results["rows"], metrics=("miou", "boundary_iou", "pole_iou"), names=names, title=T(en="Each line is one seed", ko="선 하나가 시드 하나예요"))
+
+# %% tags=["nbval-check-output"]
+def mean_and_sd(variant, metric):
+    values = torch.tensor([row[metric] for row in results["rows"] if row["variant"] == variant], dtype=torch.double)
+    return f"{100 * values.mean():.1f} ± {100 * values.std():.1f}"
+
+figures.table([[name, *(mean_and_sd(variant, metric) for metric in ("miou", "boundary_iou", "pole_iou"))] for variant, name in names.items()],
+              [T(en="network", ko="네트워크"), "mIoU", T(en="boundary IoU", ko="경계 IoU"), T(en="pole IoU", ko="기둥 IoU")])
+
+# %% tags=["nbval-check-output"]
+value = {(row["variant"], row["seed"]): row for row in results["rows"]}
+for metric in ("miou", "boundary_iou", "pole_iou"):
+    for with_crf in ("fcn32s_8_crf", "deeplab_v1_crf"):
+        wins = sum(value[with_crf, seed][metric] > value[with_crf.removesuffix("_crf"), seed][metric] for seed in results["seeds"])
+        print(metric, with_crf, T(en="rises with the CRF in", ko="CRF를 더하면 커지는 시드:"), wins, "/", len(results["seeds"]))
+
+# %% tags=["look"]
+print(T(en="the table's run with this seed:", ko="표에서 시드가 같은 결과:"), f"{value['deeplab_v1', SEED]['miou']:.1%}", "|", T(en="the run above:", ko="위에서 학습한 결과:"), f"{row['miou']:.1%}",
+      "|", T(en="apart:", ko="차이:"), f"{100 * abs(row['miou'] - value['deeplab_v1', SEED]['miou']):.1f}", T(en="points", ko="점"))
+
+# %% [markdown] lang="en"
+# VERDICT-EN
+
+# %% [markdown] lang="ko"
+# VERDICT-KO

@@ -51,6 +51,8 @@ class Experiment:
     device: str | None = "cpu"                   # None is the best there is
     network: str | None = None                   # the one network of all variants, where they differ in the recipe
     changes: dict[str, dict] = field(default_factory=dict)     # variant -> what its recipe has otherwise
+    variant_options: dict[str, dict] = field(default_factory=dict)     # variant -> what it has beside `options`
+    afterwards: str = ""                         # a module whose `rows(experiment, variant, seed, model)` adds rows that take no further training
 
     def data(self, split: str):
         """The split "train", "valid" or "test", in memory; drawn once per process."""
@@ -64,6 +66,10 @@ class Experiment:
         """The recipe of a variant."""
         return replace(self.recipe, **self.changes.get(variant, {}))
 
+    def options_of(self, variant: str) -> dict:
+        """The options of a variant's network."""
+        return self.options | self.variant_options.get(variant, {})
+
     def build(self, variant: str, seed: int):
         """A new network of this variant with the weights of `seed`. Raises ValueError for an unknown variant."""
         import torch
@@ -75,9 +81,9 @@ class Experiment:
                                  ko=f"{self.chapter}장에 {variant!r}라는 변형은 없어요. {', '.join(self.variants)} 가운데서 골라 주세요."))
         with torch.random.fork_rng(devices=[]):
             made = []
-            for name in dict.fromkeys((self.network_of(self.variants[0]), self.network_of(variant))):
+            for which in dict.fromkeys((self.variants[0], variant)):
                 torch.manual_seed(seed)
-                made.append(models.create(name, num_classes=self.data("valid").num_classes, **self.options))
+                made.append(models.create(self.network_of(which), num_classes=self.data("valid").num_classes, **self.options_of(which)))
         first, model = made[0].state_dict(), made[-1]
         own = model.state_dict()
         model.load_state_dict({name: value for name, value in first.items() if name in own and own[name].shape == value.shape}, strict=False)
@@ -100,10 +106,7 @@ class Experiment:
 
     def row(self, variant: str, seed: int, scores, history) -> dict:
         """One line of the table, as plain numbers (fractions)."""
-        values = scores.as_dict()
-        return {"variant": variant, "seed": seed, "miou": values["miou"], "boundary_iou": values["boundary_iou"],
-                "pole_iou": values["iou"][values["classes"].index("pole")], "pixel_accuracy": values["pixel_accuracy"],
-                "mean_accuracy": values["mean_accuracy"], "iou": values["iou"], "boundary_iou_per_class": values["boundary_iou_per_class"],
+        return {"variant": variant, "seed": seed, **figures_of(scores),
                 "valid_miou": history.scores[-1][1].miou, "loss": statistics.fmean(history.losses[-10:]), "seconds": round(history.seconds, 1)}
 
     def bench(self, *, seeds=None, steps: int | None = None, write: bool = True, report=None) -> Path | None:
@@ -120,15 +123,19 @@ class Experiment:
         rows = []
         for seed in seeds or self.seeds:
             for variant in self.variants:
-                rows.append(self.run(variant, seed, steps=steps)[2])
-                if report is not None:
-                    row = rows[-1]
-                    report(f"{variant:<12} seed {seed}   " + "   ".join(f"{name} {100 * row[name]:5.2f}" for name in METRICS)
+                model, _, row = self.run(variant, seed, steps=steps)
+                added = [row]
+                if self.afterwards:
+                    with _threads(THREADS):
+                        added += importlib.import_module(self.afterwards).rows(self, variant, seed, model)
+                rows += added
+                for row in added if report is not None else ():
+                    report(f"{row['variant']:<14} seed {seed}   " + "   ".join(f"{name} {100 * row[name]:5.2f}" for name in METRICS)
                            + f"   {row['seconds']:.0f} s")
         summary = summarise(rows)
         if report is not None:
             for variant, values in summary.items():
-                report(f"{variant:<12} mean     " + "   ".join(f"{name} {100 * values[name]['mean']:5.2f} ± {100 * values[name]['sd']:.2f}" for name in METRICS))
+                report(f"{variant:<14} mean     " + "   ".join(f"{name} {100 * values[name]['mean']:5.2f} ± {100 * values[name]['sd']:.2f}" for name in METRICS))
         if not write:
             return None
         with _threads(THREADS):
@@ -136,7 +143,7 @@ class Experiment:
         return write_json(self.path(), {
             "chapter": self.chapter, "command": f"segcourse bench chapter {self.chapter}", "commit": provenance.commit(), "device": where,
             "threads": THREADS, "versions": provenance.versions(), "seeds": list(seeds or self.seeds), "recipe": self.recipe.as_dict(),
-            "changes": self.changes, "options": self.options, "data": {"name": self.data_name, "options": _plain(self.data_options), "lengths": self.lengths},
+            "changes": self.changes, "options": self.options, **({"variant_options": self.variant_options} if self.variant_options else {}), "data": {"name": self.data_name, "options": _plain(self.data_options), "lengths": self.lengths},
             "fingerprint": self.fingerprint(), "summary": summary, "rows": rows})
 
     def path(self) -> Path:
@@ -157,6 +164,8 @@ class Experiment:
         """A hash of all that decides the numbers: recipe, options, data, seeds, and the source of network, data set, loss, loop and scores."""
         spec = {"recipe": self.recipe.as_dict(), "options": self.options, "data": [self.data_name, _plain(self.data_options), self.lengths],
                 "variants": self.variants, "network": self.network, "changes": self.changes, "seeds": self.seeds, "threads": THREADS}
+        if self.variant_options:
+            spec["variant_options"] = self.variant_options
         digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode())
         for name in self.sources():
             digest.update(f"\n# {name}\n{bare(_source(name))}".encode())
@@ -166,9 +175,8 @@ class Experiment:
         """The modules whose code decides the numbers: those of the networks, the data set and the loop, and what they import of the course."""
         from segcourse import models
 
-        starts = {_home(models.create(name, num_classes=2, width=0.01, **{k: v for k, v in self.options.items() if k != "width"}).__class__)
-                  for name in map(self.network_of, self.variants)}
-        waiting = [*starts, f"segcourse.datasets.{self.data_name}", "segcourse.training.loop"]
+        starts = {_home(models.create(self.network_of(variant), num_classes=2, **self.options_of(variant) | {"width": 0.01}).__class__) for variant in self.variants}
+        waiting = [*starts, f"segcourse.datasets.{self.data_name}", "segcourse.training.loop", *([self.afterwards] if self.afterwards else [])]
         found: set[str] = set()
         while waiting:
             name = waiting.pop()
@@ -180,6 +188,14 @@ class Experiment:
     def stale(self) -> bool:
         """Whether the results file was made by other code or another recipe."""
         return self.results()["fingerprint"] != self.fingerprint()
+
+
+def figures_of(scores) -> dict:
+    """What a row tells of its scores, as plain numbers (fractions)."""
+    values = scores.as_dict()
+    return {"miou": values["miou"], "boundary_iou": values["boundary_iou"], "pole_iou": values["iou"][values["classes"].index("pole")],
+            "pixel_accuracy": values["pixel_accuracy"], "mean_accuracy": values["mean_accuracy"], "iou": values["iou"],
+            "boundary_iou_per_class": values["boundary_iou_per_class"]}
 
 
 def summarise(rows: list[dict]) -> dict[str, dict[str, dict[str, float]]]:
