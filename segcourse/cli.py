@@ -27,10 +27,30 @@ Root = Annotated[Optional[Path], typer.Option(help=say(en="folder that holds the
 Device = Annotated[str, typer.Option(help=say(en="auto, cpu, cuda, cuda:1 or mps", ko="auto, cpu, cuda, cuda:1, mps"))]
 Size = Annotated[Optional[str], typer.Option(help=say(en="HEIGHTxWIDTH to bring pictures to, as 180x240", ko="이미지를 맞출 크기 높이x너비, 예를 들어 180x240"))]
 
+Crf = Annotated[bool, typer.Option("--crf", help=say(en="put a fully connected CRF behind the network, with the values released with DeepLab v1 for pictures of about 500 pixels",
+                                                     ko="네트워크 뒤에 완전 연결 CRF를 붙여요. 기본값은 DeepLab v1이 약 500픽셀 사진에 맞춰 공개한 값이에요"))]
+
+
+def _number(option: str, en: str, ko: str):
+    return Annotated[Optional[float], typer.Option(option, help=say(en=en, ko=ko))]
+
+
+BilateralWeight = _number("--crf-bilateral-weight", "of the CRF's kernel of place and colour (default 4); implies --crf", "위치와 색을 보는 CRF 커널의 가중치(기본 4). --crf를 함께 켜요")
+BilateralXy = _number("--crf-bilateral-xy", "its width in pixels (default 49)", "그 커널의 위치 너비, 픽셀(기본 49)")
+BilateralRgb = _number("--crf-bilateral-rgb", "its width in grey levels (default 5)", "그 커널의 색 너비, 밝기 단계(기본 5)")
+GaussianWeight = _number("--crf-gaussian-weight", "of the CRF's kernel of place alone (default 3)", "위치만 보는 CRF 커널의 가중치(기본 3)")
+GaussianXy = _number("--crf-gaussian-xy", "its width in pixels (default 3)", "그 커널의 너비, 픽셀(기본 3)")
+
+
+def _crf(asked: bool, **values: float | None) -> dict[str, float] | None:
+    """The keywords of ops.dense_crf that were given; None without a CRF."""
+    given = {name: value for name, value in values.items() if value is not None}
+    return given if asked or given else None
+
 
 @app.command(help=say(en="Train a network and print its scores on the validation split.", ko="네트워크를 학습하고 검증 분할의 점수를 보여 줘요."))
 def train(
-    name: Annotated[str, typer.Argument(help=say(en="fcn32s, fcn16s, fcn8s or fcn_alexnet", ko="fcn32s, fcn16s, fcn8s, fcn_alexnet"))],
+    name: Annotated[str, typer.Argument(help=say(en="fcn32s, fcn16s, fcn8s, fcn_alexnet or deeplab_v1", ko="fcn32s, fcn16s, fcn8s, fcn_alexnet, deeplab_v1"))],
     data: Annotated[str, typer.Option(help="camvid | streets | voc | folder")] = "streets",
     root: Root = None,
     recipe: Annotated[str, typer.Option(help=say(en="paper: as published; ours: with the differences `recipes.changes` lists",
@@ -83,6 +103,12 @@ def evaluate(
     size: Size = None,
     device: Device = "auto",
     json_: Annotated[Optional[Path], typer.Option("--json", help=say(en="file to write the scores to", ko="점수를 적을 파일"))] = None,
+    crf: Crf = False,
+    bilateral_weight: BilateralWeight = None,
+    bilateral_xy: BilateralXy = None,
+    bilateral_rgb: BilateralRgb = None,
+    gaussian_weight: GaussianWeight = None,
+    gaussian_xy: GaussianXy = None,
 ) -> None:
     from segcourse import datasets
     from segcourse.commands.tables import scores_table
@@ -98,10 +124,11 @@ def evaluate(
     split = split or (about.get("valid_split", "valid") if data == about.get("name") else "valid")
     wanted = size_of(size) or (tuple(about["size"]) if about.get("resized") and data == about.get("name") else None)
     dataset = datasets.load(data, split, root=root, **({} if wanted is None else {"size": wanted}))
-    scores = score(model, dataset, device=place, precision=(meta.get("recipe") or {}).get("precision", "auto"))
-    scores_table(scores, dataset.palette, f"{meta['model']} · {data} · " + (dataset.meaning if data == "voc" else split))
+    refined = _crf(crf, bilateral_weight=bilateral_weight, bilateral_xy=bilateral_xy, bilateral_rgb=bilateral_rgb, gaussian_weight=gaussian_weight, gaussian_xy=gaussian_xy)
+    scores = score(model, dataset, device=place, precision=(meta.get("recipe") or {}).get("precision", "auto"), crf=refined)
+    scores_table(scores, dataset.palette, f"{meta['model']}{'' if refined is None else ' + CRF'} · {data} · " + (dataset.meaning if data == "voc" else split))
     if json_ is not None:
-        checkpoints.write_json(json_, {"command": provenance.command(), "checkpoint": checkpoint.name, "data": data, "split": split,
+        checkpoints.write_json(json_, {"command": provenance.command(), "checkpoint": checkpoint.name, "data": data, "split": split, "crf": refined,
                                        "device": devices.describe(place), "commit": provenance.commit(), **scores.as_dict()})
 
 
@@ -114,6 +141,12 @@ def predict(
     short_side: Annotated[Optional[int], typer.Option(help=say(en="pixels of the shorter side the network sees; 0 for the photo's own "
                                                                   "(default: as it was trained)",
                                                                ko="네트워크가 볼 짧은 변의 픽셀 수, 0이면 사진 그대로(기본: 학습할 때의 크기)"))] = None,
+    crf: Crf = False,
+    bilateral_weight: BilateralWeight = None,
+    bilateral_xy: BilateralXy = None,
+    bilateral_rgb: BilateralRgb = None,
+    gaussian_weight: GaussianWeight = None,
+    gaussian_xy: GaussianXy = None,
 ) -> None:
     from PIL import Image
     from rich.console import Console
@@ -146,10 +179,11 @@ def predict(
     drawn = bool(provenance.version("matplotlib"))         # a bare server labels photos all the same, without the picture with the legend
     if drawn:
         from segcourse import figures
+    refined = _crf(crf, bilateral_weight=bilateral_weight, bilateral_xy=bilateral_xy, bilateral_rgb=bilateral_rgb, gaussian_weight=gaussian_weight, gaussian_xy=gaussian_xy)
     console = Console(highlight=False)
     taken: set[str] = set()
     for path, picture, note in opened:
-        label = label_of(model, picture, short_side=short_side).numpy()
+        label = label_of(model, picture, short_side=short_side, crf=refined).numpy()
         stem = path.stem
         for number in range(2, len(opened) + 2):
             if stem not in taken:

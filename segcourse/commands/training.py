@@ -73,7 +73,7 @@ def train(name: str, *, data: str, root: Path | None, kind: str, width: float | 
         datasets.check_split(data, split)
     place = devices.choose(device)
     fitting = recipes.network_options(name, data=data, kind=kind) if name in recipes.names() else {}
-    network = ({"width": 1.0, "padding": 100} if name in recipes.names() else {}) | fitting | dict(pair("--option", text) for text in options or [])
+    network = ({"width": 1.0} | ({"padding": 100} if name.startswith("fcn") else {}) if name in recipes.names() else {}) | fitting | dict(pair("--option", text) for text in options or [])
     if width is not None:
         network["width"] = width
     if padding is not None:

@@ -19,8 +19,7 @@ reach on the grid of stride 8 with one old cell of 32 pixels around its last tap
 sees of the picture is more, since each cell of pool5 sees 212 pixels itself: 212 + 8 (reach - 1) = 404 or 308 with VGG16's 2x2 pools ("404 in
 convolutional mode" in the paper). With the released pools, pool5 undilated, it is 419 or 323, and the average pool makes it 435 for large_fov.
 
-Departures, off unless asked for: `batch_norm` (narrow networks from nothing need it), `width`, and `rate` of fc6, to be scaled with the map: rate 12
-belongs to the paper's 41x41 cells, and on a map of 12x16 nearly all taps of such a kernel would lie in the padding. The paper trains against the label map thinned out
+Departures, off unless asked for: `batch_norm` (narrow networks from nothing need it) and `width`. The paper trains against the label map thinned out
 by 8; here, as everywhere in the course, the loss is taken on the enlarged scores, at every pixel.
 """
 
@@ -67,7 +66,9 @@ def trunk(*, width=1.0, in_channels=3, batch_norm=False, average=True) -> nn.Seq
 class DeepLabV1(nn.Module):
     """Images (N, in_channels, H, W) -> logits (N, num_classes, H, W), for any H and W from 1 on.
 
-    `variant` chooses fc6 (the table above). `multi_scale` adds five branches, from the picture and from pool1 to pool4: 3x3 to 128 channels, then
+    `variant` chooses fc6 (the table above), and `rate` another rate for it: of 41 cells, the map the paper trains on, a reach of 25 is about half,
+    and small pictures keep that share with a small rate. Even rates let a 4x4 kernel lie evenly around its cell, so that no padding is lopsided.
+    `multi_scale` adds five branches, from the picture and from pool1 to pool4: 3x3 to 128 channels, then
     1x1, joined to fc7's output before fc8 (section 4.4 "multi-scale prediction"); the paper trains them alone, everything else fixed.
 
     The scores are enlarged by a fixed bilinear interpolation. Cell i lies on pixel 8 i, so that corners meet corners at the release's sizes,
@@ -76,7 +77,7 @@ class DeepLabV1(nn.Module):
 
     head = ("fc8",)         # what the paper trains at ten times the rate
 
-    def __init__(self, num_classes, *, width=1.0, in_channels=3, variant="large_fov", multi_scale=False, dropout=0.5, batch_norm=False, rate=None):
+    def __init__(self, num_classes, *, width=1.0, in_channels=3, variant="large_fov", rate=None, multi_scale=False, dropout=0.5, batch_norm=False):
         super().__init__()
         if variant not in VARIANTS:
             raise ValueError(say(en=f"deeplab_v1 has no variant {variant!r}: choose among {', '.join(VARIANTS)}",
@@ -84,12 +85,15 @@ class DeepLabV1(nn.Module):
         self.num_classes, self.in_channels, self.variant = num_classes, in_channels, variant
         kernel, published, channels = VARIANTS[variant]
         rate = published if rate is None else rate
-        if not isinstance(rate, int) or rate < 1 or (kernel - 1) * rate % 2:
-            raise ValueError(say(en=f"rate is a whole number from 1 on, even for a 4x4 kernel, got {rate!r}; the paper's is {published}",
-                                 ko=f"rate는 1 이상의 정수이고 4x4 커널에서는 짝수여야 하는데 {rate!r}이에요. 논문 값은 {josa(published, '이에요/예요')}. 고쳐 주세요."))
+        if isinstance(rate, bool) or not isinstance(rate, int) or rate < 1:
+            raise ValueError(say(en=f"rate must be a whole number from 1 on, got {rate!r}; the paper's for {variant} is {published}",
+                                 ko=f"rate는 1 이상의 정수여야 하는데 {josa(repr(rate), '이에요/예요')}. 논문에서 {variant}에 쓴 값은 {published}예요. 고쳐 주세요."))
+        if (kernel - 1) * rate % 2:
+            raise ValueError(say(en=f"a {kernel}x{kernel} kernel at the odd rate {rate} has no middle on a cell, and its scores would lie half a cell aside: take an even rate",
+                                 ko=f"팽창률이 홀수({rate})면 {kernel}x{kernel} 커널의 한가운데가 칸에 놓이지 않아서 점수가 반 칸 밀려요. 짝수로 해 주세요."))
         deep, hidden = scaled(512, width), scaled(channels, width)
         self.features = trunk(width=width, in_channels=in_channels, batch_norm=batch_norm, average=variant == "large_fov")
-        self.fc6 = nn.Conv2d(deep, hidden, kernel, padding=(kernel - 1) * rate // 2, dilation=rate)     # rates are even: a 4x4 kernel lies evenly too
+        self.fc6 = nn.Conv2d(deep, hidden, kernel, padding=(kernel - 1) * rate // 2, dilation=rate)
         self.bn6 = nn.BatchNorm2d(hidden) if batch_norm else nn.Identity()
         self.fc7 = nn.Conv2d(hidden, hidden, 1)
         self.bn7 = nn.BatchNorm2d(hidden) if batch_norm else nn.Identity()

@@ -7,14 +7,14 @@ import importlib
 
 _FROM = {
     "fit": "loop", "History": "run", "Run": "run", "TrainingError": "run",
-    "evaluate": "inference", "predict": "inference",
+    "evaluate": "refine", "predict": "refine",
     "Recipe": "recipes", "Callback": "callbacks", "Progress": "callbacks", "Keep": "callbacks", "Log": "callbacks", "TensorBoard": "callbacks",
     "Scores": "scores",
     "save_checkpoint": "checkpoints", "load_checkpoint": "checkpoints",
     "cross_entropy": "losses", "median_frequency_weights": "losses", "top_k_cross_entropy": "losses",
 }
-_MODULES = ("augment", "batch_norm", "benchmark", "callbacks", "checkpoints", "device", "experiments", "feeds", "inference", "jobs", "loop", "losses", "optimisers", "order", "provenance",
-            "recipes", "record", "run", "schedules", "scores", "speed", "state", "trouble", "workers")
+_MODULES = ("augment", "batch_norm", "benchmark", "callbacks", "checkpoints", "crf_search", "device", "experiments", "feeds", "inference", "jobs", "loop", "losses", "optimisers", "order", "provenance",
+            "recipes", "record", "refine", "run", "schedules", "scores", "speed", "state", "trouble", "workers")
 __all__ = [*_FROM, *_MODULES]
 
 

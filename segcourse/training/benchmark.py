@@ -1,24 +1,30 @@
 """The course's table on CamVid: every network, three seeds, beside what was published. `segcourse bench camvid` writes segcourse/results/camvid.json.
 
 Test split, 233 images of 360x480, 11 classes, void excluded, one confusion matrix over the split. Recipes were chosen on the validation split;
-the test images are scored once at the end of a run, and its log shows that. With `quick` narrow networks train for minutes on a processor, at
+the test images are scored once at the end of a run, and its log shows that. A network whose paper puts a fully connected CRF behind it, DeepLab, has
+two lines: its CRF is tuned on the validation split, and one pass over the test images is scored without and with it. With `quick` narrow networks train for minutes on a processor, at
 180x240 and from nothing: that table, in camvid-quick.json, shows that everything works and is no reproduction of anything.
 """
 
 import hashlib
 import json
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from segcourse import published
 from segcourse.language import say
-from segcourse.training import checkpoints, jobs, provenance, recipes
+from segcourse.training import checkpoints, crf_search, jobs, provenance, recipes, refine
+from segcourse.training import device as devices
+from segcourse.training.callbacks import Log
 
 SEEDS = (0, 1, 2)
 QUICK_SIZE = (180, 240)
 METRICS = ("miou", "pixel_accuracy", "boundary_iou", "seconds", "images_per_second")
+WITH_CRF = ("deeplab_v1",)
+SEARCHED, SEARCHED_QUICK = 100, 10          # validation images on which a CRF is tuned; the paper's 100
 TRIAL = "a trial: CamVid validation split, 101 images, 11 classes, void excluded, one confusion matrix over the split"
 SETTING = "CamVid test split, 233 images, 11 classes, void excluded, one confusion matrix over the split"
 
@@ -70,12 +76,52 @@ def row(asked: jobs.Job, report: dict) -> dict:
             "test_images": reads[-1]["images"] if reads else 0, "test_scored": len(reads), "parameters": report["parameters"], "seconds": report["seconds"],
             "images_per_second": report["images_per_second"], "waited_share": report["waited_share"], "peak_memory_bytes": report["peak_memory_bytes"],
             "pretrained": report["pretrained"], "size": report["data"]["size"], "device": report["device"], "precision": report["precision"],
-            "command": report["command"], "commit": report["commit"], "versions": report["versions"], "recipe": report["recipe"], "options": report["options"]}
+            "command": report["command"], "commit": report["commit"], "versions": report["versions"], "recipe": report["recipe"], "options": report["options"],
+            **({"crf": _crf_row(report["crf"], split)} if "crf" in report else {})}
+
+
+def _crf_row(crf: dict, split: str) -> dict:
+    """What a line of the table has of its CRF. On a trial's validation split the figures are those of the images it was tuned on."""
+    figures = crf["test"] if split == "test" else max(crf["trials"], key=lambda trial: trial["miou"])
+    return {"miou": figures["miou"], "pixel_accuracy": figures["pixel_accuracy"], "boundary_iou": figures["boundary_iou"],
+            **({"iou": dict(zip(figures["classes"], figures["iou"], strict=True))} if split == "test" else {}),
+            "setting": crf["setting"], "tuned_on": crf["images"], "tuned_seconds": crf["seconds"], "tuned_miou": max(trial["miou"] for trial in crf["trials"]),
+            "tuned_plain_miou": crf["plain_miou"], "trials": len(crf["trials"])}
+
+
+def with_crf(asked: jobs.Job, report: dict, *, images: int, test: bool, finer: bool = True, device: str | None = None) -> dict:
+    """Tune a CRF behind a trained job's network on its validation split; with `test`, score the test split once, without and with it.
+
+    Adds "crf", and with `test` "test", to the report, in scores.json too; what the report already has is not done again.
+    """
+    crf = report.get("crf")
+    if crf is not None and ("test" in crf or not test):
+        return report
+    model, _ = checkpoints.load_checkpoint(asked.folder / jobs.CHECKPOINT)
+    place = devices.choose(device)
+    if crf is None:
+        start = time.perf_counter()
+        found = crf_search.search(model, asked.split("valid"), images=images, finer=finer, device=place, precision=asked.recipe.precision)
+        crf = found.as_dict() | {"seconds": round(time.perf_counter() - start, 1)}
+    report = report | {"crf": crf}
+    if test:
+        split = asked.split("test")
+        plain, refined = refine.both(model, split, crf["setting"], device=place, precision=asked.recipe.precision)
+        Log(asked.folder / jobs.LOG, {}).looked("test", asked.recipe.steps, len(split), plain)
+        report |= {"test": plain.as_dict(), "crf": crf | {"test": refined.as_dict()}}
+    checkpoints.write_json(asked.folder / jobs.SCORES, report)
+    return report
+
+
+def _lines_of(rows: Sequence[dict]) -> list[dict]:
+    """The rows, and behind those that have a CRF one more, of the network with it."""
+    return [line for row in rows for line in (row, *([row | {"name": f"{row['name']} + CRF"} | row["crf"]] if "crf" in row else []))]
 
 
 def summarise(rows: Sequence[dict]) -> dict[str, dict]:
-    """name -> metric -> {"mean", "sd" (of a sample; None for one seed), "seeds"}; every seed counts, none is dropped."""
+    """name -> metric -> {"mean", "sd" (of a sample; None for one seed), "seeds"}; every seed counts, none is dropped. "name + CRF" is the network with one."""
     table: dict[str, dict] = {}
+    rows = _lines_of(rows)
     for name in dict.fromkeys(line["name"] for line in rows):
         mine = [line for line in rows if line["name"] == name]
         table[name] = {metric: {"mean": statistics.fmean(line[metric] for line in mine),
@@ -111,17 +157,21 @@ def run(names: Sequence[str] = (), *, quick: bool = False, seeds: Sequence[int] 
             scores = wanted.folder / jobs.SCORES
             finished = scores.is_file() and not (wanted.folder / jobs.STATE).exists() and not again
             left = json.loads(scores.read_text(encoding="utf-8")) if finished else None
-            if left is None or write and "test" not in left:
-                left = jobs.run(wanted, resume=left is None and not again, overwrite=left is not None or again, test=write, device=device, callbacks=callbacks()).report
+            has_crf = wanted.name in WITH_CRF
+            if left is None or write and not has_crf and "test" not in left:
+                left = jobs.run(wanted, resume=left is None and not again, overwrite=left is not None or again, test=write and not has_crf, device=device, callbacks=callbacks()).report
+            if has_crf:
+                left = with_crf(wanted, left, images=SEARCHED_QUICK if quick else SEARCHED, test=write, finer=not quick, device=device)
             line = row(wanted, left)
             rows = [other for other in rows if other["name"] != line["name"] or other["key"] == line["key"] and other["seed"] != line["seed"]] + [line]
             rows.sort(key=_order)
             if write:
                 checkpoints.write_json(path(quick), _results(rows, quick))
         if report is not None:
-            miou, accuracy, rate = f"{100 * line['miou']:5.2f}", f"{100 * line['pixel_accuracy']:5.2f}", f"{line['images_per_second']:.1f}"
-            report(f"{line['name']:<12} " + say(en=f"seed {line['seed']}   mIoU {miou}   pixel accuracy {accuracy}   {line['seconds']:.0f} s   {rate} images/s",
-                                                ko=f"시드 {line['seed']}   mIoU {miou}   픽셀 정확도 {accuracy}   {line['seconds']:.0f}초   1초에 {rate}장"))
+            for told in _lines_of([line]):
+                miou, accuracy, rate = f"{100 * told['miou']:5.2f}", f"{100 * told['pixel_accuracy']:5.2f}", f"{told['images_per_second']:.1f}"
+                report(f"{told['name']:<12} " + say(en=f"seed {told['seed']}   mIoU {miou}   pixel accuracy {accuracy}   {told['seconds']:.0f} s   {rate} images/s",
+                                                    ko=f"시드 {told['seed']}   mIoU {miou}   픽셀 정확도 {accuracy}   {told['seconds']:.0f}초   1초에 {rate}장"))
     return _results(rows, quick, trial=not write)
 
 
@@ -132,9 +182,10 @@ def _results(rows: list[dict], quick: bool, trial: bool = False) -> dict:
 
 def quoted(name: str) -> dict[str, str]:
     """What was published for a network on CamVid, as printed: {"miou": "57.0", "pixel_accuracy": "88.0"}; "" where nothing was."""
-    keys = {"miou": f"fcn.{name}.camvid", "pixel_accuracy": f"fcn.{name}.camvid_accuracy"}
-    known = set(published.keys())
-    return {metric: published.get(key).printed if key in known else "" for metric, key in keys.items()}
+    found = {}
+    for metric, ending in (("miou", f".{name}.camvid"), ("pixel_accuracy", f".{name}.camvid_accuracy")):
+        found[metric] = next((published.get(key).printed for key in published.keys() if key.endswith(ending)), "")
+    return found
 
 
 def lines(results: dict) -> list[list[str]]:
@@ -144,7 +195,7 @@ def lines(results: dict) -> list[list[str]]:
             say(en="peak memory", ko="최대 메모리"), say(en="images/s", ko="이미지/초"), say(en="starts from", ko="시작 가중치")]
     table = [head]
     for name, values in results["summary"].items():
-        mine = [line for line in results["rows"] if line["name"] == name]
+        mine = [line for line in _lines_of(results["rows"]) if line["name"] == name]
         memory = [line["peak_memory_bytes"] for line in mine if line["peak_memory_bytes"]]
         start = mine[0]["pretrained"]
         table.append([name, quoted(name)["miou"] or "–", _spread(values["miou"]), " ".join(f"{100 * line['miou']:.2f}" for line in mine),
