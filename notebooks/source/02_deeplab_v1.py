@@ -749,13 +749,13 @@ assert losses[-1] < losses[0] / 2 and wrong[1] < wrong[0] / 4 and any((a - b).ab
 
 # %% tags=["nbval-check-output"]
 rows = []
-for variant, key, k, rate in (("7x7", "deeplab_v1.fc7x7", 7, 4), ("4x4_rate4", "deeplab_v1.fc4x4_rate4", 4, 4), ("4x4_rate8", "deeplab_v1.fc4x4_rate8", 4, 8), ("large_fov", "deeplab_v1.large_fov", 3, 12)):
+for variant, k, rate in (("7x7", 7, 4), ("4x4_rate4", 4, 4), ("4x4_rate8", 4, 8), ("large_fov", 3, 12)):
     with torch.device("meta"):
         network = models.create("deeplab_v1", num_classes=21, variant=variant)
     count = sum(p.numel() for p in network.parameters())
     field = ops.receptive_field(network.scorer(), (321, 321))
     nominal = 8 * (k - 1) * rate + 32
-    paper = published.get(f"{key}.parameters"), published.get(f"{key}.receptive_field"), published.get(f"{key}.miou"), published.get(f"{key}.crf_miou")
+    paper = [published.get(f"deeplab.{variant}.{what}") for what in ("parameters", "receptive_field", "miou", "miou_crf")]
     rows.append([variant, f"{count:,}", paper[0].printed, paper[1].printed, nominal, field.size[0], f"{paper[2].printed} / {paper[3].printed}"])
     assert round(count / 1e6, 1) == round(paper[0].value / 1e6, 1) and nominal == paper[1].value
 figures.table(rows, ["fc6", T(en="parameters", ko="파라미터 수"), T(en="paper", ko="논문"), T(en="field, paper", ko="수용 영역, 논문"), "8(k-1)r + 32", T(en="field, exact", ko="수용 영역, 정확한 값"), T(en="VOC val mIoU / with CRF", ko="VOC val mIoU / CRF 포함")])
@@ -779,7 +779,7 @@ with torch.device("meta"):
     short = nn.Sequential(*ops.make_dense(plain, output_stride=8), nn.Conv2d(512, 8, 4, dilation=4))
 for name, network in ((T(en="2x2 pools, everything dilated, 3x3 at rate 12:", ko="2x2 풀링, 빠짐없이 팽창, 팽창률 12인 3x3:"), ideal), (T(en="the same, 4x4 at rate 4:", ko="마찬가지, 팽창률 4인 4x4:"), short)):
     print(name, ops.receptive_field(network, (512, 512)).size[0])
-assert ops.receptive_field(ideal, (512, 512)).size[0] == published.get("deeplab_v1.convolutional_field").value
+assert ops.receptive_field(ideal, (512, 512)).size[0] == 404
 
 # %% [markdown] lang="en"
 # ## Train it
@@ -811,12 +811,12 @@ model, scores, row = experiment.run("deeplab_v1", seed=SEED, callbacks=[figures.
 #
 # 숫자 다섯 개 가운데 두 개는 고정하고 나머지 세 개를 검증 사진에서 찾아요. 테스트 사진은 절대 쓰지 않아요. 논문의 격자를 그대로 쓰되, 폭은 128픽셀에 맞춰 줄였어요.
 
-# %% tags=["tune"]
-found = experiment.tune(model)
+# %%
+found = training.crf_search.search(model, experiment.data("valid"), finer=False)
 print(T(en="settings tried:", ko="시험한 조합:"), len(found.trials), "|", T(en="the best:", ko="가장 좋은 조합:"), {name: round(value, 1) for name, value in found.best.items()})
 
 # %%
-before, after = experiment.with_crf(model, found.best)
+before, after = scores, training.evaluate(model, experiment.data("test"), crf=found.best)
 rows = [[name, f"{s.miou:.1%}", f"{s.boundary_iou:.1%}", f"{s.iou[2].item():.1%}"] for name, s in ((T(en="without CRF", ko="CRF 없이"), before), (T(en="with CRF", ko="CRF 포함"), after))]
 figures.table(rows, [T(en="test split", ko="테스트 사진"), "mIoU", T(en="boundary IoU", ko="경계 IoU"), T(en="pole IoU", ko="기둥 IoU")])
 

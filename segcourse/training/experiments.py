@@ -106,8 +106,16 @@ class Experiment:
 
     def row(self, variant: str, seed: int, scores, history) -> dict:
         """One line of the table, as plain numbers (fractions)."""
-        return {"variant": variant, "seed": seed, **figures_of(scores),
+        return {"variant": variant, "seed": seed, **self.figures(scores),
                 "valid_miou": history.scores[-1][1].miou, "loss": statistics.fmean(history.losses[-10:]), "seconds": round(history.seconds, 1)}
+
+    @staticmethod
+    def figures(scores) -> dict:
+        """What a row tells of its scores, as plain numbers (fractions)."""
+        values = scores.as_dict()
+        return {"miou": values["miou"], "boundary_iou": values["boundary_iou"], "pole_iou": values["iou"][values["classes"].index("pole")],
+                "pixel_accuracy": values["pixel_accuracy"], "mean_accuracy": values["mean_accuracy"], "iou": values["iou"],
+                "boundary_iou_per_class": values["boundary_iou_per_class"]}
 
     def bench(self, *, seeds=None, steps: int | None = None, write: bool = True, report=None) -> Path | None:
         """Run every variant with every seed; writes the results file (atomically, at the end) and returns its path, or None with write=False.
@@ -188,14 +196,6 @@ class Experiment:
     def stale(self) -> bool:
         """Whether the results file was made by other code or another recipe."""
         return self.results()["fingerprint"] != self.fingerprint()
-
-
-def figures_of(scores) -> dict:
-    """What a row tells of its scores, as plain numbers (fractions)."""
-    values = scores.as_dict()
-    return {"miou": values["miou"], "boundary_iou": values["boundary_iou"], "pole_iou": values["iou"][values["classes"].index("pole")],
-            "pixel_accuracy": values["pixel_accuracy"], "mean_accuracy": values["mean_accuracy"], "iou": values["iou"],
-            "boundary_iou_per_class": values["boundary_iou_per_class"]}
 
 
 def summarise(rows: list[dict]) -> dict[str, dict[str, dict[str, float]]]:
@@ -325,6 +325,13 @@ _EXPERIMENTS = {
         recipe=recipes.get("fcn8s", data="streets", kind="ours"),
         options=recipes.network_options("fcn8s", data="streets"),
         data_name="streets", data_options={"size": (96, 128)}, lengths={"train": 600, "valid": 60, "test": 100}, quick_steps=12),
+    # The enlargement of FCN-32s is kept bilinear, as that of every denser map is.
+    "02": Experiment(
+        chapter="02", slug="02-deeplab-v1", variants=("fcn32s", "deeplab_v1"), seeds=(0, 1, 2), recipe=recipes.get("deeplab_v1", data="streets", kind="ours"), options={},
+        data_name="streets", data_options={"size": (96, 128)}, lengths={"train": 600, "valid": 60, "test": 100}, quick_steps=12,
+        variant_options={"fcn32s": recipes.network_options("fcn32s", data="streets") | {"freeze_upsampling": True},
+                         "deeplab_v1": recipes.network_options("deeplab_v1", data="streets")},
+        afterwards="segcourse.training.denser"),
 }
 
 
@@ -350,4 +357,4 @@ def get(chapter: str, data: str = "streets") -> Experiment:
         raise ValueError(say(en=f"chapter {key} has no experiment on {data!r}: choose {small.data_name} or camvid",
                              ko=f"{key}장에는 {data!r} 실험이 없어요. {small.data_name}나 camvid로 해 주세요."))
     recipe = replace(small.recipe, steps=3000, scale=(0.5, 2.0), colour=0.2) if small.network else recipes.get(small.variants[-1], data="camvid", kind="ours")
-    return replace(small, data_name="camvid", data_options={}, lengths={}, options={}, device=None, recipe=recipe)
+    return replace(small, data_name="camvid", data_options={}, lengths={}, options={}, variant_options={}, afterwards="", device=None, recipe=recipe)
