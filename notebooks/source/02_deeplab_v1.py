@@ -215,7 +215,7 @@ with torch.device("meta"):
     dense_trunk = ops.make_dense(models.vgg.VGG16().features, output_stride=8)
 whole = ops.receptive_field(dense_trunk, (256, 256)).stride[0]
 layer = dense_trunk.conv5_3
-print(T(en="in the figure: input stride", ko="그 그림에서 input stride"), input_stride, "| output stride", output_stride)
+print(T(en="in the figure: input stride", ko="그 그림에서 input stride"), input_stride, "|", T(en="output stride", ko="output stride"), output_stride)
 print(T(en="conv5_3 of a VGG16 at output stride 8: rate", ko="출력 스트라이드가 8인 VGG16의 conv5_3, 팽창률"), layer.dilation[0], "|", T(en="its own step", ko="이 층의 간격"), layer.stride[0], "|", T(en="output stride of the network", ko="네트워크의 출력 스트라이드"), whole)
 exercises.claims.decide("2.5")
 assert (input_stride, output_stride) == (2, 1) and (layer.dilation[0], layer.stride[0], int(whole)) == (2, 1, 8)
@@ -524,7 +524,7 @@ assert all(abs(p.sum().item() - 1) < 1e-9 and (p >= 0).all() for p in given.valu
 # %% [markdown] lang="en"
 # ### Why nobody lists them
 #
-# With 3 labels a picture of 3x4 has 531,441 labelings, and one of 4x4 already 43 million. So DeepLab looks for the distribution closest to $P$ among those in which the pixels are independent, $Q(\mathbf{x}) = \prod_i Q_i(x_i)$, where "closest" means the smallest KL divergence $\mathrm{KL}(Q \| P)$. This is the **mean field** approximation.
+# With 3 labels a picture of 3x4 has 531,441 labelings, and one of 4x4 already 43,046,721. So DeepLab looks for the distribution closest to $P$ among those in which the pixels are independent, $Q(\mathbf{x}) = \prod_i Q_i(x_i)$, where "closest" means the smallest KL divergence $\mathrm{KL}(Q \| P)$. This is the **mean field** approximation.
 #
 # Hold every pixel but $i$ fixed and ask for the best $Q_i$. Everything that does not contain $Q_i$ drops out, and what is left is
 #
@@ -535,7 +535,7 @@ assert all(abs(p.sum().item() - 1) < 1e-9 and (p >= 0).all() for p in given.valu
 # %% [markdown] lang="ko"
 # ### 왜 아무도 다 늘어놓지 않을까요?
 #
-# 레이블이 3개면 3x4 사진의 배치는 531,441가지이고, 4x4만 되어도 4300만 가지예요. 그래서 DeepLab은 픽셀끼리 독립인 분포 $Q(\mathbf{x}) = \prod_i Q_i(x_i)$ 가운데 $P$에 가장 가까운 것을 찾아요. KL 발산(KL divergence) $\mathrm{KL}(Q \| P)$가 가장 작은 것이 가장 가까운 거예요. 이 방법을 **평균장**(mean field) 근사라고 해요.
+# 레이블이 3개면 3x4 사진의 배치는 531,441가지이고, 4x4만 되어도 43,046,721가지예요. 그래서 DeepLab은 픽셀끼리 독립인 분포 $Q(\mathbf{x}) = \prod_i Q_i(x_i)$ 가운데 $P$에 가장 가까운 것을 찾아요. KL 발산(KL divergence) $\mathrm{KL}(Q \| P)$가 가장 작은 것이 가장 가까운 거예요. 이 방법을 **평균장**(mean field) 근사라고 해요.
 #
 # 픽셀 $i$만 빼고 모두 고정한 다음, 가장 좋은 $Q_i$를 구해 볼게요. $Q_i$가 들어 있지 않은 항은 모두 사라지고 이 식이 남아요.
 #
@@ -602,14 +602,14 @@ assert (at_once[-1] - at_once[-3]).abs().max() < 0.05 < 0.5 < (at_once[-1] - at_
 #
 # ### The message is a blur
 #
-# Look at the update again: the sum over $j$ of $k_{ij} Q_j(l)$ is the map $Q(l)$, weighted by a Gaussian around pixel $i$. For the kernel of places that is a Gaussian blur, the very one of every image program.
+# Look at the update again: $k_{ij} Q_j(l)$ summed over all $j$ is the map $Q(l)$, weighted by a Gaussian around pixel $i$. For the kernel of places that is a Gaussian blur, the very one of every image program.
 
 # %% [markdown] lang="ko"
 # 실제로 쓰는 가중치에서는 믿음이 반복 열 번 안에 가라앉아요. DeepLab도 열 번 반복해요. 다만 꼭 가라앉으리라는 법은 없다는 것을 기억해 두세요.
 #
 # ### 메시지는 흐리게 하기
 #
-# 식을 다시 볼게요. $j$에 대해 $k_{ij} Q_j(l)$를 더한 값은 맵 $Q(l)$에 픽셀 $i$ 둘레의 가우시안을 곱해 더한 것이에요. 자리만 보는 유사도 커널이라면 가우시안 흐리기, 그러니까 사진 편집 프로그램에 있는 바로 그 기능이에요.
+# 식을 다시 볼게요. 모든 $j$에서 $k_{ij} Q_j(l)$를 더한 값은, 맵 $Q(l)$에 픽셀 $i$ 둘레의 가우시안을 곱해 더한 값과 같아요. 자리만 보는 유사도 커널이라면 가우시안 흐리기, 그러니까 사진 편집 프로그램에 있는 바로 그 기능이에요.
 
 # %% tags=["nbval-check-output"]
 height, width, sigma = 12, 16, 1.5
@@ -928,3 +928,124 @@ print(T(en="the table's run with this seed:", ko="표에서 시드가 같은 결
 
 # %% [markdown] lang="ko"
 # VERDICT-KO
+
+# %% [markdown] lang="en"
+# ## Exercises
+#
+# Four with a checker, one open. `check` draws random inputs and compares you with the course's own operation and with torch; `hint` gives the next hint; `solution` shows the code.
+
+# %% [markdown] lang="ko"
+# ## 연습 문제
+#
+# 네 문제는 자동으로 채점하고, 나머지 하나는 열린 문제예요. `check`는 입력을 무작위로 뽑아 여러분의 답을 강의 패키지의 연산, torch의 답과 비교해요. `hint`는 다음 힌트를, `solution`은 풀이를 보여 줘요.
+
+# %% [markdown] lang="en"
+# ### 1 · Holes in the kernel
+
+# %% [markdown] lang="ko"
+# ### 1 · 커널에 구멍 뚫기
+
+# %%
+exercises.deeplab.atrous_conv.question()
+
+# %% tags=["stub:deeplab.atrous_conv"]
+#
+
+# %%
+exercises.deeplab.atrous_conv.check(atrous_conv)
+
+# %% [markdown] lang="en"
+# ### 2 · The same weights, denser
+
+# %% [markdown] lang="ko"
+# ### 2 · 가중치는 그대로, 더 촘촘하게
+
+# %%
+exercises.deeplab.denser.question()
+
+# %% tags=["stub:deeplab.denser"]
+#
+
+# %%
+exercises.deeplab.denser.check(denser)
+
+# %% [markdown] lang="en"
+# ### 3 · The energy of a labeling
+
+# %% [markdown] lang="ko"
+# ### 3 · 레이블 배치의 에너지
+
+# %%
+exercises.deeplab.unary_and_pairwise.question()
+
+# %% tags=["stub:deeplab.unary_and_pairwise"]
+#
+
+# %%
+exercises.deeplab.unary_and_pairwise.check(unary_and_pairwise)
+
+# %% [markdown] lang="en"
+# ### 4 · One step of mean field
+
+# %% [markdown] lang="ko"
+# ### 4 · 평균장 한 걸음
+
+# %%
+exercises.deeplab.mean_field_step.question()
+
+# %% tags=["stub:deeplab.mean_field_step"]
+#
+
+# %%
+exercises.deeplab.mean_field_step.check(mean_field_step)
+
+# %% [markdown] lang="en"
+# ### 5 · Which setting keeps the poles?
+
+# %% [markdown] lang="ko"
+# ### 5 · 기둥을 살리는 설정
+
+# %%
+exercises.deeplab.open_poles.question()
+
+# %%
+progress()
+
+# %% [markdown] lang="en"
+# ## In one breath
+#
+# 1. A classification network shrinks its map and forgets where things are: two problems, with two remedies.
+# 2. Take out a stride, dilate everything that follows, and the same weights give a denser map; the old cells keep their numbers exactly.
+# 3. A fully connected CRF is a probability for every labeling of the picture: the network's opinion of each pixel, and a price for every pair that is near and alike and yet disagrees.
+# 4. Mean field: the others' beliefs, weighted, then a softmax, all at once and ten times; the sum is a Gaussian blur in five dimensions, and a lattice makes it quick.
+# 5. Its numbers are learned from data, by grid search or by back-propagation, and where it only sees near and alike it takes thin things away.
+
+# %% [markdown] lang="ko"
+# ## 한눈에 정리하기
+#
+# 1. 분류 네트워크는 맵을 줄이고, 물체가 어디 있는지 잊어버려요. 문제가 두 가지이고, 고치는 방법도 두 가지예요.
+# 2. 스트라이드를 없애고 그 뒤를 모두 팽창시키면 같은 가중치로 더 촘촘한 맵이 나와요. 원래 칸의 숫자는 정확히 그대로예요.
+# 3. 완전 연결 CRF는 사진의 레이블 배치마다 확률을 매겨요. 픽셀마다 네트워크의 의견이 있고, 가깝고 비슷한데 레이블이 다른 쌍마다 값을 치러요.
+# 4. 평균장은 다른 픽셀의 믿음을 가중치를 곱해 더하고 소프트맥스를 하는 일을 한꺼번에, 열 번 되풀이해요. 더하는 일은 5차원 가우시안 흐리기이고, 격자를 쓰면 빨라요.
+# 5. CRF의 숫자도 격자 탐색이나 역전파로 데이터에서 배워요. 그리고 가깝고 비슷한 것만 보기 때문에 가는 물체를 지우기도 해요.
+
+# %% tags=["nbval-check-output"]
+keys = ["deeplab.4x4_rate4.miou", "deeplab.large_fov.miou", "deeplab.large_fov.miou_crf", "deeplab.multi_scale.miou_crf", "deeplab.multi_scale.voc2012_test_crf", "deeplab.deeplab_v1.camvid"]
+names = ["DeepLab", "DeepLab-LargeFOV", "DeepLab-CRF-LargeFOV", "DeepLab-MSc-CRF-LargeFOV", "DeepLab-MSc-CRF-LargeFOV", "DeepLab-LFOV"]
+figures.table([[name, number.printed, number.data, number.source] for name, key in zip(names, keys) for number in [published.get(key)]],
+              [T(en="network", ko="네트워크"), "mIoU", T(en="data", ko="데이터"), T(en="source", ko="출처")])
+
+# %% [markdown] lang="en"
+# These numbers come from different data sets and must not be compared across rows with different data.
+#
+# **What came next.** DeepLab v2 sets several rates side by side (chapter 04). DeconvNet learns the way up instead (03). CRF-as-RNN trains the CRF with the network. From DeepLab v3 on the CRF is gone: with better maps there was less left for it to repair.
+#
+# **Read on.** Krähenbühl and Koltun, *Efficient Inference in Fully Connected CRFs with Gaussian Edge Potentials*, NIPS 2011; Adams, Baek and Davis, *Fast High-Dimensional Filtering Using the Permutohedral Lattice*, 2010; Zheng et al., *Conditional Random Fields as Recurrent Neural Networks*, ICCV 2015.
+
+# %% [markdown] lang="ko"
+# 이 표에는 서로 다른 데이터에서 나온 숫자가 섞여 있어요. 데이터가 다른 줄끼리 비교하면 안 돼요.
+#
+# **그다음 이야기.** DeepLab v2는 여러 팽창률을 나란히 놓아요(04장). DeconvNet은 대신 맵을 키우는 과정을 배워요(03장). CRF-as-RNN은 CRF를 네트워크와 함께 학습해요. DeepLab v3부터는 CRF가 사라졌어요. 맵이 좋아지니 CRF가 고칠 것이 줄어들었거든요.
+#
+# **더 읽을거리.** Krähenbühl과 Koltun의 *Efficient Inference in Fully Connected CRFs with Gaussian Edge Potentials*(NIPS 2011), Adams, Baek, Davis의 *Fast High-Dimensional Filtering Using the Permutohedral Lattice*(2010),
+# Zheng 외의 *Conditional Random Fields as Recurrent Neural Networks*(ICCV 2015).
