@@ -119,7 +119,8 @@ def test_deeplab_has_a_line_with_its_crf_and_the_test_images_are_seen_once(small
     data = benchmark.job("deeplab_v1", 0, quick=True, root=camvid_folder).split("test")
     assert evaluate(model, data).miou == row["miou"]
     assert evaluate(model, data, crf=row["crf"]["setting"]).miou == row["crf"]["miou"]
-    assert run(camvid_folder, names=("deeplab_v1", "fcn32s"), seeds=(0,))["rows"] == results["rows"] and passes == ["test"]
+    passes.clear()
+    assert run(camvid_folder, names=("deeplab_v1", "fcn32s"), seeds=(0,))["rows"] == results["rows"] and passes == []
 
 
 def test_full_size_is_the_papers_network_with_the_backbone_and_quick_is_neither():
