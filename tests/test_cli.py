@@ -88,6 +88,38 @@ def test_predict_writes_label_map_and_overlay_of_the_photos_size(trained, capsys
         assert np.array_equal(np.array(labels.convert("RGB")), palettes.CAMVID.colours[numbers])
 
 
+def test_evaluate_and_predict_with_a_crf(trained, capsys):
+    """Any of its numbers turns it on; the scores say how it was set, and are those of training.evaluate."""
+    from segcourse import datasets, training
+    from segcourse.training import checkpoints
+
+    checkpoint, out = str(trained / "run" / "checkpoint.safetensors"), trained / "crf.json"
+    words = ["--crf-bilateral-weight", "5", "--crf-bilateral-xy", "8", "--crf-bilateral-rgb", "20", "--crf-gaussian-weight", "2", "--crf-gaussian-xy", "1.5"]
+    settings = {"bilateral_weight": 5.0, "bilateral_xy": 8.0, "bilateral_rgb": 20.0, "gaussian_weight": 2.0, "gaussian_xy": 1.5}
+    model, _ = checkpoints.load_checkpoint(checkpoint)
+    data = datasets.load("camvid", "test", root=trained)
+    for given, crf in ((words, settings), (["--crf"], {}), ([], None)):
+        assert cli.run(["evaluate", checkpoint, "--root", str(trained), "--split", "test", "--device", "cpu", "--json", str(out), *given]) == 0
+        stored = json.loads(out.read_text(encoding="utf-8"))
+        assert stored["crf"] == crf and stored["confusion"] == training.evaluate(model, data, crf=crf).confusion.tolist()
+        assert ("fcn8s + CRF · camvid · test" in capsys.readouterr().out) == (crf is not None)
+    photo = trained / "CamVid" / "test" / "test_0.png"
+    assert cli.run(["predict", checkpoint, str(photo), "--out", str(trained / "sharp"), "--device", "cpu", *words]) == 0
+    found = np.array(Image.open(trained / "sharp" / "test_0-labels.png"))
+    assert np.array_equal(found, training.predict(model, photo, crf=settings).numpy())
+
+
+def test_deeplab_trains_on_the_command_line(camvid_folder, capsys):
+    out = camvid_folder / "deeplab"
+    words = ["train", "deeplab_v1", "--data", "camvid", "--root", str(camvid_folder), "--out", str(out), "--width", "0.03", "--steps", "1", "--batch-size", "2", "--device", "cpu"]
+    assert cli.run([*words, "--option", "rate=2", "--option", "multi_scale=true"]) == 0
+    report = json.loads((out / "scores.json").read_text(encoding="utf-8"))
+    assert report["options"] == {"num_classes": 11, "width": 0.03, "rate": 2, "multi_scale": True}
+    assert cli.run(["evaluate", str(out / "checkpoint.safetensors"), "--root", str(camvid_folder), "--device", "cpu"]) == 0
+    capsys.readouterr()
+    assert cli.run([*words, "--overwrite", "--padding", "same"]) == 2 and "'padding'" in capsys.readouterr().err
+
+
 def test_a_server_without_matplotlib_predicts_too(trained, monkeypatch):
     from segcourse.training import provenance
 
@@ -143,6 +175,7 @@ BAD = {
     "no photo": (["predict", "{here}/none.safetensors", "{here}/none.jpg"], "there is no file .*none.jpg"),
     "empty folder": (["predict", "{here}/none.safetensors", "{here}/empty"], "holds no pictures"),
     "corrupt photo": (["predict", "{here}/none.safetensors", "{here}/corrupt.png"], "corrupt.png is damaged"),
+    "a CRF without width": (["evaluate", "{here}/none.safetensors", "--crf-bilateral-xy", "wide"], "--crf-bilateral-xy.*'wide'"),
     "chapter": (["bench", "chapter", "77"], "'77'"),
     "bench": (["bench", "everything", "01"], "everything"),
     "label out of range": (["train", "fcn8s", "--data", "camvid", "--root", "{here}/wrong", "--out", "{here}/out", *SMALL], "holds the label 12"),

@@ -141,25 +141,27 @@ class DeepLabV1(nn.Module):
         which `state` had nothing. Raises ValueError where the shapes do not fit (width must be 1).
         """
         own, missing = dict(self.named_modules()), []
-        kept = torch.randperm(4096, generator=torch.Generator().manual_seed(DECIMATION_SEED))[:self.fc6.out_channels].sort().values
-        kernel = self.fc6.kernel_size[0]
+        kernel, _, channels = VARIANTS[self.variant]
         step = 6 // (kernel - 1)
-        wanted = {f"features.{ours}": (theirs, lambda weight: weight, lambda bias: bias) for ours, theirs in torchvision_names().items()}
-        wanted["fc6"] = ("classifier.0", lambda weight: weight.view(4096, 512, 7, 7)[kept][:, :, ::step, ::step], lambda bias: bias[kept])
-        wanted["fc7"] = ("classifier.3", lambda weight: weight[kept][:, kept, None, None], lambda bias: bias[kept])
-        for ours, (theirs, thinned, chosen) in wanted.items():
+        kept = torch.randperm(4096, generator=torch.Generator().manual_seed(DECIMATION_SEED))[:channels].sort().values
+        wanted = {f"features.{ours}": theirs for ours, theirs in torchvision_names().items()} | {"fc6": "classifier.0", "fc7": "classifier.3"}
+        for ours, theirs in wanted.items():
             weight, bias, layer = state.get(f"{theirs}.weight"), state.get(f"{theirs}.bias"), own[ours]
             if weight is None:
                 missing.append(ours)
                 continue
-            if not ours.startswith("features.") and (len(weight), len(kept)) != (4096, self.fc6.out_channels) or \
-                    thinned(weight).shape != layer.weight.shape:
-                raise ValueError(say(en=f"{theirs} has weights {tuple(weight.shape)}, {ours} {tuple(layer.weight.shape)}: ImageNet's weights fit width=1.0 and in_channels=3 only",
-                                     ko=f"{theirs}의 가중치는 {tuple(weight.shape)}, {josa(ours, '은/는')} {tuple(layer.weight.shape)}이에요. width=1.0, in_channels=3으로 만들어 주세요."))
+            given = tuple(weight.shape)
+            if ours == "fc6" and given == (4096, 512 * 49):
+                weight, bias = weight.view(4096, 512, 7, 7)[kept][:, :, ::step, ::step], bias[kept]
+            elif ours == "fc7" and given == (4096, 4096):
+                weight, bias = weight[kept][:, kept, None, None], bias[kept]
+            if weight.shape != layer.weight.shape:
+                raise ValueError(say(en=f"{theirs} has weights {given}, {ours} {tuple(layer.weight.shape)}: ImageNet's weights fit width=1.0 and in_channels=3 only",
+                                     ko=f"{theirs}의 가중치는 {given}, {josa(ours, '은/는')} {tuple(layer.weight.shape)}이에요. width=1.0, in_channels=3으로 만들어 주세요."))
             with torch.no_grad():
-                layer.weight.copy_(thinned(weight))
+                layer.weight.copy_(weight)
                 if layer.bias is not None:
-                    layer.bias.copy_(chosen(bias))
+                    layer.bias.copy_(bias)
         return missing
 
 

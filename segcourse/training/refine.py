@@ -39,7 +39,10 @@ def check(crf: Crf) -> None:
 
 @torch.inference_mode()
 def sharpened(probabilities: Tensor, images: Tensor, crf: Crf) -> Tensor:
-    """`crf` on probabilities (N, C, H, W) and pictures uint8 (N, 3, H, W), where the probabilities lie and never in 16 bits."""
+    """`crf` on probabilities (N, C, H, W) and pictures uint8 (N, 3, H, W), where the probabilities lie and never in 16 bits. Raises ValueError for other labels."""
+    if isinstance(crf, ops.DenseCRF) and crf.num_labels != probabilities.shape[1]:
+        raise ValueError(say(en=f"the CRF has {crf.num_labels} labels and the network {probabilities.shape[1]} classes: make it with ops.DenseCRF({probabilities.shape[1]})",
+                             ko=f"CRF의 레이블은 {crf.num_labels}개인데 네트워크의 클래스는 {probabilities.shape[1]}개예요. ops.DenseCRF({probabilities.shape[1]})로 만들어 주세요."))
     images = images.to(probabilities.device)
     with torch.autocast(probabilities.device.type, enabled=False):
         return crf.to(probabilities.device)(probabilities, images) if isinstance(crf, ops.DenseCRF) else ops.dense_crf(probabilities, images, **crf)

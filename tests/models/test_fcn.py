@@ -258,7 +258,7 @@ def test_every_network_can_be_traced(name):
 # -- refused -----------------------------------------------------------------------------------------------------------------------------
 
 def test_names():
-    assert models.names() == ["pixelnet", *FCNS]
+    assert models.names() == ["pixelnet", *FCNS, "deeplab_v1"]
 
 
 @pytest.mark.parametrize(("asked", "near"), [("fcn8", "fcn8s"), ("FCN16s", "fcn16s"), ("fcn-alexnet", "fcn_alexnet"), ("fcn32", "fcn32s")])

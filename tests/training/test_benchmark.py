@@ -96,6 +96,33 @@ def test_the_published_numbers_stand_beside_ours():
     assert line == ["fcn8s", "57.0", "63.00 ± 1.00", "62.00 63.00 64.00", "88.0", "90.00 ± 0.00", "134.49M", "140", "9.1 GB", "239.0", "vgg16_features.pt"]
 
 
+def test_deeplab_has_a_line_with_its_crf_and_the_test_images_are_seen_once(small, camvid_folder, monkeypatch):
+    """Tuned on the validation split; one pass over the test images for both lines; nothing is done again."""
+    from segcourse.training import crf_search, refine
+
+    monkeypatch.setattr(crf_search, "settings", lambda size: [{"bilateral_weight": 0.0, "gaussian_weight": weight, "gaussian_xy": 2.0} for weight in (1.0, 3.0)])
+    passes, real = [], refine.both
+    monkeypatch.setattr(refine, "both", lambda model, data, *how, **more: passes.append(data.split) or real(model, data, *how, **more))
+    trial = run(camvid_folder, names=("deeplab_v1",), seeds=(0,), write=False)
+    assert passes == [] and trial["rows"][0]["split"] == "valid" and trial["rows"][0]["crf"]["trials"] == 2
+    results = run(camvid_folder, names=("deeplab_v1", "fcn32s"), seeds=(0,))
+    row = {line["name"]: line for line in results["rows"]}["deeplab_v1"]
+    assert passes == ["test"] and row["test_scored"] == 1 and row["split"] == "test" and set(row["crf"]["setting"]) == {"bilateral_weight", "gaussian_weight", "gaussian_xy"}
+    assert set(results["summary"]) == {"fcn32s", "deeplab_v1", "deeplab_v1 + CRF"} and "crf" not in {line["name"]: line for line in results["rows"]}["fcn32s"]
+    assert results["summary"]["deeplab_v1 + CRF"]["miou"]["mean"] == row["crf"]["miou"] and results["summary"]["deeplab_v1"]["miou"]["mean"] == row["miou"]
+    named = {line[0]: line for line in benchmark.lines(results)[1:]}
+    assert named["deeplab_v1"][1] == "61.6" and named["deeplab_v1 + CRF"][1] == "–" and named["deeplab_v1 + CRF"][2] == f"{100 * row['crf']['miou']:.2f}"
+    (folder,) = (camvid_folder / "runs" / "camvid-quick").glob("deeplab_v1-*-seed0")
+    from segcourse.training import checkpoints, evaluate
+
+    model, _ = checkpoints.load_checkpoint(folder / "checkpoint.safetensors")
+    data = benchmark.job("deeplab_v1", 0, quick=True, root=camvid_folder).split("test")
+    assert evaluate(model, data).miou == row["miou"]
+    assert evaluate(model, data, crf=row["crf"]["setting"]).miou == row["crf"]["miou"]
+    passes.clear()
+    assert run(camvid_folder, names=("deeplab_v1", "fcn32s"), seeds=(0,))["rows"] == results["rows"] and passes == []
+
+
 def test_full_size_is_the_papers_network_with_the_backbone_and_quick_is_neither():
     full, quick = benchmark.job("fcn8s", 1, backbone="imagenet"), benchmark.job("fcn8s", 1, quick=True)
     assert full.options == {} and full.backbone == "imagenet" and full.recipe.seed == 1 and full.data_options == {}
