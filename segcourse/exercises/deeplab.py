@@ -40,7 +40,7 @@ def _eighths(size, generator):
 
 
 def _with_holes(x, kernel, rate, stride=1):
-    return ops.conv2d(x[None, None], kernel[None, None], dilation=rate, stride=stride)[0, 0]
+    return ops.atrous_conv2d(x[None, None], kernel[None, None], rate=rate, stride=stride)[0, 0]
 
 
 def _no_rate_right_size(x, kernel, rate):
@@ -94,7 +94,7 @@ apart.
 * `x`: a tensor of the shape `(height, width)`; `kernel`: `(k, k)`; `rate`: a number from 1 on, the same down and across
 * gives a tensor `(out_height, out_width)`: one cell for each place at which the whole kernel fits into `x`, without padding, stride 1
 
-The check compares with `ops.conv2d(dilation=rate)` and with torch's `F.conv2d(dilation=rate)`. A difference of up to 1e-9 is let pass, and
+The check compares with `ops.atrous_conv2d` and with torch's `F.conv2d(dilation=rate)`. A difference of up to 1e-9 is let pass, and
 that is fair: all numbers are multiples of 1/8, whose sums come out exactly in float32 and float64 alike.
 """,
         ko="""
@@ -103,7 +103,7 @@ that is fair: all numbers are multiples of 1/8, whose sums come out exactly in f
 * `x`는 모양이 `(height, width)`인 텐서, `kernel`은 `(k, k)`, `rate`는 1 이상이고 세로와 가로가 같아요.
 * 커널 전체가 `x` 안에 들어가는 자리마다 한 칸씩, 텐서 `(out_height, out_width)`를 돌려주세요. 패딩은 없고 스트라이드는 1이에요.
 
-채점은 `ops.conv2d(dilation=rate)`, torch의 `F.conv2d(dilation=rate)`와 견줘요. 차이가 1e-9 안이면 돼요. 입력이 모두 1/8의 배수라서 float32로 더해도 float64로 더해도 오차가 없으니 넉넉한 기준이에요.
+채점은 `ops.atrous_conv2d`, torch의 `F.conv2d(dilation=rate)`와 견줘요. 차이가 1e-9 안이면 돼요. 입력이 모두 1/8의 배수라서 float32로 더해도 float64로 더해도 오차가 없으니 넉넉한 기준이에요.
 """),
     hints=(
         Both(en="Lay a kernel of 3 taps with `rate` 2 on paper. Which cells of a row does it touch, and how many cells lie from the first to the "
@@ -118,7 +118,7 @@ that is fair: all numbers are multiples of 1/8, whose sums come out exactly in f
         draw=_draw_holes,
         truths=(_with_holes, lambda x, kernel, rate: F.conv2d(x[None, None], kernel[None, None], dilation=rate)[0, 0]),
         describe=_describe_holes, read=numbers, tolerance=1e-9, picture=_taps_picture,
-        against=Both(en="F.conv2d and ops.conv2d", ko="F.conv2d와 ops.conv2d가 낸"),
+        against=Both(en="F.conv2d and ops.atrous_conv2d", ko="F.conv2d와 ops.atrous_conv2d가 낸"),
         mistakes={
             "rate": Mistake(
                 Both(en="Your taps touch each other: `rate` plays no part. One tap on in the kernel is `rate` cells on in `x`.",

@@ -413,7 +413,6 @@ def test_the_coarse_labellings_scores_are_those_of_the_discussion():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(ops, "dense_crf"), reason="needs ops.dense_crf")
 def test_the_discussions_numbers_are_those_that_the_solution_computes():
     """If the streets or the CRF have changed: write the numbers that the failed assert shows into REFINED, and read the discussion again."""
     answer = run(solution_code(exercises.deeplab.open_poles), "deeplab.open_poles")
