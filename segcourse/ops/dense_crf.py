@@ -137,10 +137,9 @@ class _CRF:
         probabilities, image = _checked(probabilities, image, self.num_labels)
         dtype = torch.float64 if probabilities.dtype == torch.float64 else torch.float32
         images, labels, height, width = probabilities.shape
-        columns = -(-labels // 8) * 8
+        columns = padded(labels)
         what = f"dense_crf, {images} x {height} x {width}, {labels} labels"
-        needed = images * height * width * (600 + 20 * columns) * dtype.itemsize // 4           # measured: see tests/ops/test_dense_crf.py
-        check_memory(what, needed, probabilities.device)
+        check_memory(what, images * height * width * bytes_per_pixel(labels) * dtype.itemsize // 4, probabilities.device)
         logs = torch.full((images * height * width, columns), -math.inf, dtype=dtype, device=probabilities.device)
         logs.view(images, -1, columns)[..., :labels] = probabilities.reshape(images, labels, -1).to(dtype).clamp(min=LEAST).log().transpose(1, 2)
         used = [(weight, widths) for weight, widths in zip(self.weights, self.widths, strict=True) if isinstance(weight, Tensor) or weight != 0]
@@ -183,6 +182,16 @@ class _CRF:
             yield (_as_maps(q, probabilities), energy, kl) if probabilities.dim() == 4 else (_as_maps(q, probabilities), energy[0], kl[0])
             if iteration < self.iterations:
                 q = (message + logs).softmax(1)
+
+
+def padded(labels: int) -> int:
+    """Columns of the tables: a multiple of 8."""
+    return -(-labels // 8) * 8
+
+
+def bytes_per_pixel(labels: int) -> int:
+    """Memory that float32 mean field takes for each pixel, as measured, where a pixel shares its corners; the lattice's tables come on top."""
+    return 600 + 20 * padded(labels)
 
 
 def _as_maps(q: Tensor, like: Tensor) -> Tensor:
