@@ -44,14 +44,16 @@ class _ByDefinition(torch.autograd.Function):
 class ExactKernels:
     """Kernels over one set of pixels, by the definition: time for all pairs of pixels."""
 
+    rows = 0            # of tables besides the pixels' own
+
     def __init__(self, features: list[Tensor], normalisation: str):
         self.features = features
-        ones = features[0].new_ones(features[0].shape[0] * features[0].shape[2], 1)
-        self.scales = [_scales(_ByDefinition.apply(ones, each), normalisation, 1.0) for each in features]
+        norms = [_ByDefinition.apply(each.new_ones(each.shape[0] * each.shape[2], 1), each) for each in features]
+        self.scales = [_scales(norm, normalisation, 1.0) for norm in norms]
 
     def messages(self, q: Tensor, factors: list) -> Tensor:
         """q (N * pixels, labels) -> the sum over kernels of their factor (a number, or a (labels, labels) matrix) times the kernel's sums."""
-        total = 0
+        total = torch.zeros_like(q)
         for each, (before, after), factor in zip(self.features, self.scales, factors, strict=True):
             total = total + times(_ByDefinition.apply(q * before, each) * after, factor)
         return total
@@ -64,10 +66,13 @@ class LatticeKernels:
         self.lattices = [Permutohedral(each) for each in features]
         for lattice in self.lattices:
             lattice.weigh(*_scales(lattice.sums(), normalisation, None))
-        self.slice = slices(self.lattices, [lattice.taken for lattice in self.lattices])
+        self.rows = sum(lattice.rows for lattice in self.lattices)
+        self.slice = slices(self.lattices, [lattice.taken for lattice in self.lattices]) if self.lattices else None
 
     def messages(self, q: Tensor, factors: list) -> Tensor:
         """As ExactKernels."""
+        if not self.lattices:
+            return torch.zeros_like(q)
         tables = [times(lattice.gather(q), factor) for lattice, factor in zip(self.lattices, factors, strict=True)]
         return spread(tables, self.lattices, self.slice)
 

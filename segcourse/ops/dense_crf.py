@@ -28,8 +28,10 @@ from torch import Tensor, nn
 
 from segcourse.language import josa, say
 from segcourse.ops.crf_kernels import NORMALISATIONS, ExactKernels, LatticeKernels, crf_features
+from segcourse.ops.free_memory import check_memory
 
 LEAST = 1e-5                # the smallest probability: pydensecrf's unary_from_softmax clips there
+OFF = 0.02                  # from 1, that sums of probabilities may be: half precision and resizing leave them a little off
 
 
 def dense_crf(probabilities: Tensor, image: Tensor, *, bilateral_weight: float = 4.0, bilateral_xy: float = 49.0, bilateral_rgb: float = 5.0,
@@ -124,6 +126,8 @@ class _CRF:
                                         f"a single number belongs into the kernel weights",
                                      ko=f"레이블이 {num_labels}개면 compatibility의 모양은 ({num_labels},)나 ({num_labels}, {num_labels})여야 하는데 {tuple(compatibility.shape)}이에요. "
                                         f"수 하나라면 커널 가중치에 넣어 주세요."))
+            if not compatibility.requires_grad and not bool(compatibility.isfinite().all()):
+                raise ValueError(say(en="compatibility holds NaN or infinite values: correct them", ko="compatibility에 NaN이나 무한대가 있어요. 고쳐 주세요."))
         self.num_labels, self.weights, self.compatibility, self.normalisation, self.iterations = num_labels, weights, compatibility, normalisation, iterations
         self.widths = ((bilateral_xy, bilateral_rgb), (gaussian_xy, None))
 
@@ -133,11 +137,15 @@ class _CRF:
         probabilities, image = _checked(probabilities, image, self.num_labels)
         dtype = torch.float64 if probabilities.dtype == torch.float64 else torch.float32
         images, labels, height, width = probabilities.shape
-        columns = -(-labels // 8) * 8
+        columns = padded(labels)
+        what = f"dense_crf, {images} x {height} x {width}, {labels} labels"
+        check_memory(what, images * height * width * bytes_per_pixel(labels) * dtype.itemsize // 4, probabilities.device)
         logs = torch.full((images * height * width, columns), -math.inf, dtype=dtype, device=probabilities.device)
         logs.view(images, -1, columns)[..., :labels] = probabilities.reshape(images, labels, -1).to(dtype).clamp(min=LEAST).log().transpose(1, 2)
-        features = [crf_features(image, xy, rgb, dtype=dtype) for xy, rgb in self.widths]
-        return logs, kernels(features, self.normalisation), [self._factor(weight, columns, logs) for weight in self.weights]
+        used = [(weight, widths) for weight, widths in zip(self.weights, self.widths, strict=True) if isinstance(weight, Tensor) or weight != 0]
+        kernels = kernels([crf_features(image, xy, rgb, dtype=dtype) for _, (xy, rgb) in used], self.normalisation)
+        check_memory(what, kernels.rows * columns * dtype.itemsize * 3, probabilities.device)
+        return logs, kernels, [self._factor(weight, columns, logs) for weight, _ in used]
 
     def _factor(self, weight, columns: int, like: Tensor):
         """weight * -compatibility, the share of a message in favour of a label: a number for Potts, else a matrix."""
@@ -151,11 +159,16 @@ class _CRF:
 
     def run(self, probabilities: Tensor, image: Tensor, kernels) -> Tensor:
         """The mean field after the last iteration."""
-        logs, kernels, factors = self._start(probabilities, image, kernels)
-        q = logs.softmax(1)
-        for _ in range(self.iterations):
-            q = (kernels.messages(q, factors) + logs).softmax(1)
-        return _as_maps(q, probabilities)
+        _check_maps("probabilities", probabilities)
+        _check_maps("image", image)
+        if len(probabilities) == len(image) and probabilities.dim() == image.dim() == 4 and len(image) > 1 and probabilities.device.type == "cpu":
+            return torch.stack([self.run(*one, kernels) for one in zip(probabilities, image, strict=True)])    # one picture fits the caches, a batch does not
+        with torch.autocast(probabilities.device.type, enabled=False):
+            logs, kernels, factors = self._start(probabilities, image, kernels)
+            q = logs.softmax(1)
+            for _ in range(self.iterations):
+                q = (kernels.messages(q, factors) + logs).softmax(1)
+            return _as_maps(q, probabilities)
 
     def steps(self, probabilities: Tensor, image: Tensor, kernels):
         logs, kernels, factors = self._start(probabilities, image, kernels)
@@ -171,6 +184,16 @@ class _CRF:
                 q = (message + logs).softmax(1)
 
 
+def padded(labels: int) -> int:
+    """Columns of the tables: a multiple of 8."""
+    return -(-labels // 8) * 8
+
+
+def bytes_per_pixel(labels: int) -> int:
+    """Memory that float32 mean field takes for each pixel, as measured, where a pixel shares its corners; the lattice's tables come on top."""
+    return 600 + 20 * padded(labels)
+
+
 def _as_maps(q: Tensor, like: Tensor) -> Tensor:
     """q (N * H * W, columns) in the shape and dtype of `like`, (C, H, W) or (N, C, H, W)."""
     *images, labels, height, width = like.shape
@@ -182,11 +205,55 @@ def _check_maps(name: str, maps) -> None:
     if not isinstance(maps, Tensor) or maps.dim() not in (3, 4) or 0 in maps.shape:
         got = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
         raise ValueError(say(en=f"{name} must be a tensor (C, H, W) or (N, C, H, W), none of them 0, got {got}",
-                             ko=f"{josa(name, '은/는')} (C, H, W)나 (N, C, H, W) 모양의 텐서여야 하고 크기가 0이면 안 되는데 {got}이에요. 고쳐 주세요."))
+                             ko=f"{josa(name, '은/는')} (C, H, W)나 (N, C, H, W) 모양의 텐서이고 빈 축이 없어야 하는데 {josa(got, '이에요/예요')}. 고쳐 주세요."))
 
 
 def _checked(probabilities: Tensor, image: Tensor, num_labels: int) -> tuple[Tensor, Tensor]:
     """Both as batches. Raises ValueError for what is no probability, no picture, or not of one size."""
     _check_maps("probabilities", probabilities)
     _check_maps("image", image)
+    _check_shapes(tuple(probabilities.shape), tuple(image.shape), num_labels)
+    if image.dtype != torch.uint8:
+        advice = "(image * 255).round().to(torch.uint8)" if image.is_floating_point() and bool((image.abs() <= 1.5).all()) else "image.to(torch.uint8)"
+        raise ValueError(say(en=f"image must be uint8, 0 to 255, since bilateral_rgb is in grey levels, got {image.dtype}: pass {advice}",
+                             ko=f"bilateral_rgb의 단위가 밝기 단계라서 image는 0부터 255까지의 uint8이어야 하는데 {image.dtype}이에요. {josa(advice, '을/를')} 넘겨 주세요."))
+    if image.device != probabilities.device:
+        raise ValueError(say(en=f"image is on {image.device}, probabilities on {probabilities.device}: bring both to one device",
+                             ko=f"image는 {image.device}에, probabilities는 {probabilities.device}에 있어요. 한 장치로 옮겨 주세요."))
+    _check_probabilities(probabilities)
     return (probabilities, image) if probabilities.dim() == 4 else (probabilities[None], image[None])
+
+
+def _check_shapes(probabilities: tuple, image: tuple, num_labels: int) -> None:
+    if image[-3] != 3:
+        last = say(en="; colour stands last in it: use image.permute(2, 0, 1)" if len(image) == 3 else "; colour stands last in it: use image.permute(0, 3, 1, 2)",
+                   ko=". 색이 마지막 축에 있으니 image.permute(2, 0, 1)을 써 주세요." if len(image) == 3 else ". 색이 마지막 축에 있으니 image.permute(0, 3, 1, 2)를 써 주세요.")
+        raise ValueError(say(en=f"image must be (3, H, W) or (N, 3, H, W), got {image}", ko=f"image의 모양은 (3, H, W)나 (N, 3, H, W)여야 하는데 {image}이에요")
+                         + (last if image[-1] == 3 else say(en="", ko=". 고쳐 주세요.")))
+    if probabilities[-2:] != image[-2:]:
+        if probabilities[-3:-1] == image[-2:]:
+            raise ValueError(say(en=f"probabilities {probabilities} have the labels last: they belong before height and width, (C, H, W); use permute",
+                                 ko=f"probabilities의 모양이 {probabilities}이라 레이블 축이 마지막에 있어요. permute로 (C, H, W) 순서로 바꿔 주세요."))
+        raise ValueError(say(en=f"probabilities are {probabilities[-2]}x{probabilities[-1]} and the image is {image[-2]}x{image[-1]}: bring them to one size, "
+                                f"as with ops.resize",
+                             ko=f"probabilities는 {probabilities[-2]}x{probabilities[-1]}이고 image는 {image[-2]}x{image[-1]}이에요. ops.resize 등으로 크기를 맞춰 주세요."))
+    if probabilities[:-3] != image[:-3]:
+        raise ValueError(say(en=f"probabilities {probabilities} and image {image} must both be batches of as many images, or both be single",
+                             ko=f"probabilities {probabilities}, image {image}. 둘 다 같은 수의 배치이거나 둘 다 한 장이어야 해요. 맞춰 주세요."))
+    if probabilities[-3] != num_labels:
+        raise ValueError(say(en=f"this CRF is for {num_labels} labels, got probabilities of {probabilities[-3]}", ko=f"이 CRF의 레이블은 {num_labels}개인데 probabilities에는 {probabilities[-3]}개가 있어요. 맞춰 주세요."))
+
+
+def _check_probabilities(probabilities: Tensor) -> None:
+    if not probabilities.is_floating_point():
+        raise ValueError(say(en=f"probabilities must be floating point, got {probabilities.dtype}; labels become probabilities with ops.one_hot",
+                             ko=f"probabilities는 실수형이어야 하는데 {probabilities.dtype}이에요. 레이블은 ops.one_hot으로 바꿔 주세요."))
+    total = probabilities.detach().sum(-3)
+    least, low, high = torch.stack([probabilities.detach().amin().to(total), total.amin(), total.amax()]).tolist()     # one wait for the device
+    if not math.isfinite(least + low + high):
+        raise ValueError(say(en="probabilities hold NaN or infinite values: look for them in what made the probabilities", ko="probabilities에 NaN이나 무한대가 있어요. 확률을 만든 쪽을 살펴봐 주세요."))
+    if least < 0 or low < 1 - OFF or high > 1 + OFF:
+        raise ValueError(say(en=f"probabilities must be at least 0 and sum to 1 over the labels; the least is {least:.3g}, the sums go from {low:.3g} to {high:.3g}. "
+                                f"If these are scores (logits), pass scores.softmax(-3)",
+                             ko=f"probabilities는 0 이상이고 레이블 방향의 합이 1이어야 하는데, 가장 작은 값이 {least:.3g}, 합이 {low:.3g}~{high:.3g}이에요. "
+                                f"점수(로짓)라면 scores.softmax(-3)을 넘겨 주세요."))

@@ -69,22 +69,25 @@ class Permutohedral:
     def __init__(self, features: Tensor):
         images, d, n = features.shape
         self.corners, self.points = d + 1, images * n
-        base, place, self.share = _enclosing(_elevate(features.transpose(0, 1).reshape(d, -1)))
+        base, place, share = _enclosing(_elevate(features.transpose(0, 1).reshape(d, -1)))
         key, steps, size = _keys(base, place, images)
-        found, self.corner, self._grouped, find = _numbered(key, size)      # corner, share (d + 1, points): which each point stands between, how near
-        self.rows = len(found) + 1                                          # of the table; the last stays 0, for neighbours that are not there
-        self.blurs = [self._blur(find(found + step), 1 / (1 + 2.0**-d) if last else 1.0) for step, last in zip(steps, [False] * d + [True], strict=True)]
+        found, self.corner, self._grouped, find = _numbered(key, size)      # (d + 1, points): the corners each point stands between
+        self.share = share / (1 + 2.0**-d) ** 0.5                           # (d + 1, points): how much of it each is given, by page 7's scale, half of
+        self.rows = len(found) + 1                                          # which is due on the way in, half on the way out
+        self._weight = torch.tensor([1.0, 0.5, 0.5], dtype=share.dtype, device=share.device).repeat(self.rows)
+        self._start = _starts(self.rows, 3, self.corner)
+        self.blurs = [self._blur(find(found + step)) for step in steps]
         self.weigh(None, None)
 
-    def _blur(self, ahead: Tensor, scale: float) -> Rows:
-        """Along one direction: each corner, and half of the next one, `ahead`, and of the one before. (scale: page 7's, once for all directions)"""
+    def _blur(self, ahead: Tensor) -> Rows:
+        """Along one direction: each corner, and half of the next one, `ahead`, and of the one before. The table's last row stays 0: it is the neighbour
+        of corners that have none."""
         nowhere = self.rows - 1
         here = torch.arange(self.rows, dtype=torch.int32, device=ahead.device)
         ahead = F.pad(ahead, (0, 1), value=nowhere)
         before = torch.full_like(here, nowhere).scatter_(0, ahead.long(), here)
         before[nowhere] = nowhere
-        weight = torch.tensor([scale, scale / 2, scale / 2], dtype=self.share.dtype, device=here.device).repeat(self.rows)
-        return Rows(torch.stack([here, ahead, before], 1).view(-1), weight, _starts(self.rows, 3, here))
+        return Rows(torch.stack([here, ahead, before], 1).view(-1), self._weight, self._start)
 
     def weigh(self, before: Tensor | None, after: Tensor | None) -> None:
         """From here on multiply values by before, and the result by after, (points,) each. Both go into the weights and cost the filter nothing."""
@@ -222,7 +225,7 @@ def _numbered(key: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor, Callable[
         number.index_copy_(0, found, torch.arange(len(found), dtype=torch.int32, device=device))
         slot = number.index_select(0, flat)
         short = (slot - 2**15).to(torch.int16) if len(found) <= 2**16 else slot         # 16 bits sort twice as fast as 32
-        return found.to(key.dtype), slot.view_as(key), short.sort(stable=True).indices, lambda wanted: number.index_select(0, wanted)
+        return found.to(key.dtype), slot.view_as(key), short.sort(stable=True).indices.int(), lambda wanted: number.index_select(0, wanted)
     ordered, grouped = flat.sort(stable=True)
     new = F.pad(ordered[1:] != ordered[:-1], (1, 0), value=True)
     found = ordered[new]
@@ -231,4 +234,4 @@ def _numbered(key: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor, Callable[
     def find(wanted):
         number = torch.searchsorted(found, wanted).clamp_(max=len(found) - 1)
         return torch.where(found.index_select(0, number) == wanted, number, len(found)).int()
-    return found, slot.view_as(key), grouped, find
+    return found, slot.view_as(key), grouped.int(), find
