@@ -506,25 +506,54 @@ export default {
       return painted;
     }
 
-    /** The pixels read, one of the picture for each of the photo: colours by the number of paths, holes like the paper, and what is no photo pale. */
-    function pathPixels({ span, down, across, most, rates }) {
-      const pixels = new Uint8ClampedArray(4 * span * span),
-        hole = toRgb(lab.colours.paper),
-        beyond = toRgb(pale()),
-        tap = toRgb(lab.tint("kernel", 1));
-      for (let r = 0; r < span; r += 1) {
-        const outside = down.low + r < 0 || down.low + r >= high;
-        for (let c = 0; c < span; c += 1) {
-          const n = down.counts[r] * across.counts[c],
-            ink = outside || across.low + c < 0 || across.low + c >= wide ? beyond : !n ? hole : rates.length === 1 ? tap : ramp[Math.round((255 * n) / most)],
-            to = 4 * (r * span + c);
+    const heat = element("canvas", { width: 1, height: 1 }),
+      heatPen = heat.getContext("2d", { willReadFrequently: true });
+    /** Paint the pixels of the photo that are read into `heat`, and its unread ones clear, between the first and the last that are spanned.
+        Returns where they are: { r, c, rows, cols }. */
+    function paintHeat({ span, down, across, most, rates }) {
+      const r = Math.max(0, down.low),
+        c = Math.max(0, across.low),
+        rows = Math.min(high, down.low + span) - r,
+        cols = Math.min(wide, across.low + span) - c,
+        pixels = new Uint8ClampedArray(4 * rows * cols),
+        tap = toRgb(lab.colours.kernel);
+      for (let y = 0, to = 0; y < rows; y += 1)
+        for (let x = 0; x < cols; x += 1, to += 4) {
+          const n = down.counts[r + y - down.low] * across.counts[c + x - across.low];
+          if (!n) continue;
+          const ink = rates.length === 1 ? tap : ramp[Math.round((255 * n) / most)];
           pixels[to] = ink[0];
           pixels[to + 1] = ink[1];
           pixels[to + 2] = ink[2];
           pixels[to + 3] = 255;
         }
+      heat.width = cols;
+      heat.height = rows;
+      heatPen.putImageData(new ImageData(pixels, cols, rows), 0, 0);
+      return { r, c, rows, cols };
+    }
+
+    const tiles = {};
+    /** Hatch cells, each [x, y, width, height], with one pattern that runs on from one to the next. */
+    function hatchCells({ ctx }, cells, role, gap) {
+      const ratio = window.devicePixelRatio || 1,
+        key = `${lab.colours[role]} ${gap} ${ratio}`;
+      if (!tiles[key]) {
+        const tile = element("canvas", { width: Math.round(gap * ratio), height: Math.round(gap * ratio) }),
+          pen = tile.getContext("2d");
+        pen.strokeStyle = lab.colours[role];
+        pen.lineWidth = ratio;
+        pen.beginPath();
+        for (const d of [0, 1, 2]) {
+          pen.moveTo(d * tile.width, 0);
+          pen.lineTo((d - 1) * tile.width, tile.width);
+        }
+        pen.stroke();
+        tiles[key] = ctx.createPattern(tile, "repeat");
+        tiles[key].setTransform(new DOMMatrix().scale(gap / tile.width));
       }
-      return pixels;
+      ctx.fillStyle = tiles[key];
+      for (const cell of cells) ctx.fillRect(...cell);
     }
 
     // ---------------------------------------------------------------- the pictures
@@ -565,8 +594,12 @@ export default {
         p = places.photo,
         scale = p.width / wide,
         one = rates.length === 1,
-        rim = commonStep(rates) > 1 ? 0.8 : 0, // neighbours that are all read need no white between them
-        inkFor = (n) => (one ? colours.kernel : lab.countColour(n, most));
+        fills = new Map(),
+        fillOf = (n) => {
+          if (!fills.has(n)) fills.set(n, one ? lab.tint("kernel", 0.75) : lab.countColour(n, most));
+          return fills.get(n);
+        },
+        beyondFill = pale();
 
       // The photo with every pixel that is read, and the box they span.
       photo.at = place.slice();
@@ -585,20 +618,20 @@ export default {
       ctx.rect(p.x, p.y, p.width, p.height);
       ctx.clip();
       const box = [p.x + across.low * scale, p.y + down.low * scale, span * scale, span * scale];
-      down.counts.forEach((m, r) => {
-        if (!m) return;
-        across.counts.forEach((n, c) => {
-          if (!n) return;
-          const x = box[0] + c * scale,
-            y = box[1] + r * scale;
-          if (rim) {
-            ctx.fillStyle = "#ffffff";
-            ctx.fillRect(x, y, scale, scale);
-          }
-          ctx.fillStyle = inkFor(m * n);
-          ctx.fillRect(x + rim, y + rim, scale - 2 * rim + 0.3, scale - 2 * rim + 0.3);
-        });
-      });
+      const lit = paintHeat(result),
+        litBox = (at, size) => [at.x + lit.c * size, at.y + lit.r * size, lit.cols * size, lit.rows * size];
+      ctx.imageSmoothingEnabled = false;
+      ctx.drawImage(heat, ...litBox(p, scale));
+      if (commonStep(rates) > 1) {
+        // Taps that stand alone get a white rim; neighbours that are all read need none.
+        ctx.strokeStyle = "#ffffff";
+        ctx.lineWidth = 1;
+        ctx.beginPath();
+        for (let r = lit.r; r < lit.r + lit.rows; r += 1)
+          for (let c = lit.c; c < lit.c + lit.cols; c += 1)
+            if (down.counts[r - down.low] && across.counts[c - across.low]) ctx.rect(p.x + c * scale, p.y + r * scale, scale, scale);
+        ctx.stroke();
+      }
       pen.box(...box, { role: "#ffffff", width: 4 });
       pen.box(...box, { role: "input", width: 2 });
       const mark = [p.x + place[1] * scale - 1.5, p.y + place[0] * scale - 1.5, scale + 3, scale + 3];
@@ -617,7 +650,7 @@ export default {
           return t(beyond(r, c) ? "describeOutside" : at.n ? "describePaths" : "describeHole", at);
         },
         middle = { r: place[0] - down.low, c: place[1] - across.low, role: "output", width: 3 };
-      if (span <= AS_GRID)
+      if (span <= AS_GRID) {
         grids.paths.show({
           x: z.x,
           y: z.y,
@@ -627,28 +660,36 @@ export default {
           title,
           value,
           role: one ? "kernel" : "count",
-          fill: (r, c, v) => (beyond(r, c) ? pale() : v ? (one ? lab.tint("kernel", 0.75) : lab.countColour(v, most)) : colours.paper),
-          hatch: (r, c) => !beyond(r, c) && value(r, c) === 0,
+          fill: (r, c, v) => (beyond(r, c) ? beyondFill : v ? fillOf(v) : colours.paper),
           text: (r, c, v) => (v ? (one ? "●" : numberText(v)) : ""),
           outlines: [middle],
           describe,
         });
-      else
-        images.paths.show({
+        const holes = [];
+        for (let r = 0; r < span; r += 1)
+          for (let c = 0; c < span; c += 1) if (!value(r, c) && !beyond(r, c)) holes.push([z.x + c * cell + 1, z.y + r * cell + 1, cell - 1, cell - 1]);
+        hatchCells(pen, holes, "faint", 6);
+      } else {
+        pen.text(title, z.x, z.y - 12, { size: 14, weight: 600, role: one ? "kernel" : "ink" });
+        pen.box(z.x, z.y, span * cell, span * cell, { role: null, fill: beyondFill });
+        const origin = { x: z.x - across.low * cell, y: z.y - down.low * cell };
+        pen.box(...litBox(origin, cell), { role: null, fill: "paper" });
+        ctx.drawImage(heat, ...litBox(origin, cell));
+        const side = Math.max(cell, 5);
+        pen.box(z.x + (middle.c + 0.5) * cell - side / 2, z.y + (middle.r + 0.5) * cell - side / 2, side, side, { role: "output", width: 2.5 });
+        images.paths.shown = {
           x: z.x,
           y: z.y,
-          width: span * cell,
-          height: span * cell,
+          cellWidth: cell,
+          cellHeight: cell,
           rows: span,
           cols: span,
-          pixels: pathPixels(result),
-          role: one ? "kernel" : "ink",
           title,
           value,
           text: (r, c) => numberText(value(r, c)),
-          outlines: [middle],
           describe,
-        });
+        };
+      }
       pen.box(z.x, z.y, span * cell, span * cell, { role: "input", width: 2 });
 
       drawLegend(pen, places.legend, one, most);
@@ -742,6 +783,7 @@ export default {
       ctx.stroke();
       for (let l = all; l >= 0; l -= 1) {
         const { low, counts } = levels[l],
+          holes = [],
           role = l === all ? "output" : l === 0 ? "input" : "muted",
           cy = topOf(l);
         for (let at = first; at <= last; at += 1) {
@@ -758,9 +800,10 @@ export default {
             }
           } else if (spanned && l === 0 && scale > 4) {
             pen.box(...where, { role: "faint", width: 1, fill: "paper" });
-            pen.hatch(...where, { role: "muted", gap: 4 });
+            holes.push(where);
           } else if (scale > 4) pen.box(...where, { role: "faint", width: 0.7, fill: "paper" });
         }
+        hatchCells(pen, holes, "muted", 4);
         const words = l === all ? t("output") : l === 0 ? t("image") : t("afterLayer", { n: l });
         if (!narrow) pen.text(words, x, cy, { role: role === "muted" ? "ink" : role, weight: l === all || l === 0 ? 600 : 400 });
         if (l) {
@@ -812,7 +855,7 @@ export default {
     }
 
     function drawFill(pen, places) {
-      const { state, result } = lab,
+      const { state, result, colours } = lab,
         { source, old, dense, before, after, most } = result,
         s = state.stride,
         n = filledNow(state),
@@ -873,7 +916,7 @@ export default {
         if (at && numbers) grids.dense.at = at.slice();
         put("dense", dense, d, t("denseTitle", { h: dense.rows, w: dense.cols }), {
           pixels: pixels.dense,
-          hatch: isEmpty,
+          fill: n < s * s ? (r, c, v) => (isEmpty(r, c) ? colours.paper : lab.tint(v < 0 ? "negative" : "output", Math.abs(v) / most)) : null,
           text: (r, c, v) => (isEmpty(r, c) ? "" : numberText(v)),
           outlines,
           describe: (r, c) => {
@@ -884,6 +927,10 @@ export default {
           },
         });
         if (numbers) {
+          const empty = [];
+          for (let r = 0; r < dense.rows; r += 1)
+            for (let c = 0; c < dense.cols; c += 1) if (isEmpty(r, c)) empty.push([d.x + c * d.cell + 1, d.y + r * d.cell + 1, d.cell - 1, d.cell - 1]);
+          hatchCells(pen, empty, "faint", 6);
           for (const { r, c, role } of outlines) if (role === "bad") cross(pen, d.x + (c + 1) * d.cell - 5, d.y + r * d.cell + 5);
           if (at) pen.box(d.x + at[1] * d.cell, d.y + at[0] * d.cell, d.cell, d.cell, { role: "input", width: 3.5 });
         } else if (at) {
