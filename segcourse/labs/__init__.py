@@ -9,7 +9,7 @@ import importlib
 # A lab's file and its function share a name, so the files are imported first: a submodule imported later would hide the function.
 _LABS = {name: getattr(importlib.import_module(f"segcourse.labs.{name}"), kind) for name, kind in (
     ("transposed_conv", "TransposedConvLab"), ("no_inverse", "NoInverseLab"), ("slide_classifier", "SlideClassifierLab"),
-    ("receptive_field", "ReceptiveFieldLab"), ("scores", "ScoresLab"))}
+    ("receptive_field", "ReceptiveFieldLab"), ("scores", "ScoresLab"), ("atrous", "AtrousLab"))}
 __all__ = [*_LABS, "names"]
 
 
@@ -42,3 +42,9 @@ def scores(**state):
     """Paint, move, shrink or spoil a prediction and watch every score of it. Fields: scene, chosen, dx, dy, grow, forget, flat, view, reach,
     void, brush, painted."""
     return _LABS["scores"](**state)
+
+
+def atrous(**state):
+    """Atrous layers over a photo: what one output reads, and a strided map filled in. Fields: view, kernel, rates, cell, scene, first, stride,
+    filled, pool, conv, pad, at."""
+    return _LABS["atrous"](**state)

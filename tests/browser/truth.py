@@ -150,7 +150,61 @@ def scores(seen):
         assert words in seen["texts"], (words, seen["texts"])
 
 
-CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores)}
+@cache
+def atrous_paths(kernel, rates, cell):
+    return module("atrous").paths(kernel, rates, cell).numpy()
+
+
+def atrous(seen):
+    lab, state = module("atrous"), seen["state"]
+    if state["view"] == "taps":
+        kernel, rates = state["kernel"], tuple(int(part) for part in state["rates"].split(","))
+        y, x = (int(text) for text in re.search(r"\((\d+), (\d+)\)", seen["line"]).groups())
+        if state["cell"]:
+            assert [y, x] == [min(at, size - 1) for at, size in zip(state["cell"], lab.PHOTO)]
+        reach = sum(rate * (kernel - 1) // 2 for rate in rates)
+        span, found = 2 * reach + 1, atrous_paths(kernel, rates, (y, x))
+        around = np.pad(found, reach)[y : y + span, x : x + span]
+        part = "paths" if "paths" in seen["numbers"] else "pathsImage"
+        if part in seen["numbers"]:  # not where it is larger than a test reads
+            close(seen, part, around)
+            if len(rates) > 1:
+                written(seen, part, around[around > 0])
+        touched = int((found > 0).sum())
+        assert seen["formula"][0].endswith(f"= {span}"), seen["formula"]
+        assert re.search(rf"= {touched}\D.*= {span * span}\D.*= {len(rates) * kernel**2}$", seen["formula"][1]), seen["formula"]
+        if kernel > 1:
+            counts = {int(text) for text in re.findall(r"\d+", seen["line"])}
+            assert f"{span}×{span}" in seen["line"] and touched in counts, (touched, seen["line"])
+        return
+    photo, stride = state["scene"] == "photo", state["stride"]
+    x = torch.tensor(lab.grey().astype(float) - 128 if photo else lab.numbers().astype(float))
+    old = lab.old_map(x, state["first"], stride)
+    dense = lab.dense_map(x, state["first"], stride, **{name: state[name] for name in ("pool", "conv", "pad")})
+    end = "Image" if photo else ""
+    close(seen, f"old{end}", old)
+    written(seen, "old", old)
+    if dense.numel():
+        close(seen, f"dense{end}", dense)
+        if not photo:
+            rows, columns = np.indices(dense.shape)
+            written(seen, "dense", dense.numpy()[(rows % stride) * stride + columns % stride < state["filled"]])
+    met = dense[::stride, ::stride][: old.shape[0], : old.shape[1]]
+    same = int((met == old[: met.shape[0], : met.shape[1]]).sum())
+    every = same == old.numel()
+    assert seen["lights"]["values"][0] == ("yes" if every else "no") and str(same) in seen["lights"]["values"][1], seen["lights"]
+    assert seen["lights"]["size"][0] == ("yes" if dense.shape == x.shape else "no"), seen["lights"]
+    assert seen["lights"]["field"][0] == ("yes" if state["pool"] and state["conv"] else "no"), seen["lights"]
+    assert str(old.numel()) in seen["line"] and (every or not same or str(same) in seen["line"]), seen["line"]
+    places = [float(text.replace("−", "-")) for text in re.findall(r"= (−?\d+)", seen["formula"][2])]
+    at = [int(text) for text in re.findall(r"\((\d+), (\d+)\)", seen["formula"][2])[-1]] if dense.numel() else []
+    if len(places) == 2:
+        assert places == [old[at[0] // stride, at[1] // stride], dense[at[0], at[1]]], seen["formula"]
+    elif places:
+        assert places == [dense[at[0], at[1]]], seen["formula"]
+
+
+CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores, atrous)}
 
 
 def check(name, seen):
