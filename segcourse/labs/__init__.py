@@ -9,7 +9,7 @@ import importlib
 # A lab's file and its function share a name, so the files are imported first: a submodule imported later would hide the function.
 _LABS = {name: getattr(importlib.import_module(f"segcourse.labs.{name}"), kind) for name, kind in (
     ("transposed_conv", "TransposedConvLab"), ("no_inverse", "NoInverseLab"), ("slide_classifier", "SlideClassifierLab"),
-    ("receptive_field", "ReceptiveFieldLab"), ("scores", "ScoresLab"))}
+    ("receptive_field", "ReceptiveFieldLab"), ("scores", "ScoresLab"), ("crf", "CrfLab"))}
 __all__ = [*_LABS, "names"]
 
 
@@ -42,3 +42,9 @@ def scores(**state):
     """Paint, move, shrink or spoil a prediction and watch every score of it. Fields: scene, chosen, dx, dy, grow, forget, flat, view, reach,
     void, brush, painted."""
     return _LABS["scores"](**state)
+
+
+def crf(**state):
+    """Redraw a coarse labelling of a photo by a fully connected CRF, iteration by iteration, and see whom a pixel listens to. Fields: iteration, view,
+    label, pixel, confidence, bilateral_weight, bilateral_xy, bilateral_rgb, gaussian_weight, gaussian_xy."""
+    return _LABS["crf"](**state)
