@@ -7,7 +7,7 @@ pydensecrf, a kernel's sum over j includes j = i, and the kernel is normalised.
 import torch
 from torch import Tensor
 
-from segcourse.ops.permutohedral import Permutohedral
+from segcourse.ops.permutohedral import Permutohedral, slices, spread
 
 NORMALISATIONS = ("symmetric", "before", "after", "none")
 PAIRS = 2**22               # entries of the exact kernel that are held at a time: 16 MB of float32
@@ -41,37 +41,46 @@ class _ByDefinition(torch.autograd.Function):
         return _ByDefinition.apply(grad.contiguous(), ctx.features), None
 
 
-class ExactKernel:
-    """filter(values): the sum over all j, in time and (in blocks) memory for all pairs of pixels."""
+class ExactKernels:
+    """Kernels over one set of pixels, by the definition: time for all pairs of pixels."""
 
-    def __init__(self, features: Tensor, normalisation: str = "symmetric"):
+    def __init__(self, features: list[Tensor], normalisation: str):
         self.features = features
-        ones = features.new_ones(features.shape[0] * features.shape[2], 1)
-        self.before, self.after = scales(_ByDefinition.apply(ones, features), normalisation)
+        ones = features[0].new_ones(features[0].shape[0] * features[0].shape[2], 1)
+        self.scales = [_scales(_ByDefinition.apply(ones, each), normalisation, 1.0) for each in features]
 
-    def filter(self, values: Tensor) -> Tensor:
-        """Values (N * pixels, columns) -> the same shape."""
-        return _ByDefinition.apply(values * self.before, self.features) * self.after
-
-
-class LatticeKernel:
-    """filter(values): the same up to the lattice's error, in time that grows with the pixels."""
-
-    def __init__(self, features: Tensor, normalisation: str = "symmetric"):
-        self.lattice = Permutohedral(features)
-        ones = features.new_ones(features.shape[0] * features.shape[2], 1)
-        before, after = scales(self.lattice.filter(ones), normalisation)
-        self.lattice.scale(before, after)
-
-    def filter(self, values: Tensor) -> Tensor:
-        """Values (N * pixels, columns) -> the same shape."""
-        return self.lattice.filter(values)
+    def messages(self, q: Tensor, factors: list) -> Tensor:
+        """q (N * pixels, labels) -> the sum over kernels of their factor (a number, or a (labels, labels) matrix) times the kernel's sums."""
+        total = 0
+        for each, (before, after), factor in zip(self.features, self.scales, factors, strict=True):
+            total = total + times(_ByDefinition.apply(q * before, each) * after, factor)
+        return total
 
 
-def scales(norm: Tensor, normalisation: str) -> tuple[Tensor, Tensor]:
-    """What values are multiplied by before and after the kernel, given the kernel's row sums `norm` (n, 1): D^-1/2 K D^-1/2 where symmetric,
-    K D^-1 before, D^-1 K after."""
-    one = torch.ones_like(norm)
+class LatticeKernels:
+    """The same up to the lattice's error, in time that grows with the pixels. Factors are applied on the lattice's corners, which are fewer."""
+
+    def __init__(self, features: list[Tensor], normalisation: str):
+        self.lattices = [Permutohedral(each) for each in features]
+        for lattice in self.lattices:
+            lattice.weigh(*_scales(lattice.sums(), normalisation, None))
+        self.slice = slices(self.lattices, [lattice.taken for lattice in self.lattices])
+
+    def messages(self, q: Tensor, factors: list) -> Tensor:
+        """As ExactKernels."""
+        tables = [times(lattice.gather(q), factor) for lattice, factor in zip(self.lattices, factors, strict=True)]
+        return spread(tables, self.lattices, self.slice)
+
+
+def times(values: Tensor, factor) -> Tensor:
+    """Values (rows, labels) by a number, or by a matrix."""
+    return values @ factor if isinstance(factor, Tensor) and factor.dim() == 2 else values * factor
+
+
+def _scales(norm: Tensor, normalisation: str, one) -> tuple:
+    """What values are multiplied by before and after the kernel, given its row sums `norm`: D^-1/2 K D^-1/2 where symmetric, K D^-1 before,
+    D^-1 K after."""
     if normalisation == "symmetric":
-        return norm.rsqrt(), norm.rsqrt()
+        root = norm.rsqrt()
+        return root, root
     return {"before": (1 / norm, one), "after": (one, 1 / norm), "none": (one, one)}[normalisation]

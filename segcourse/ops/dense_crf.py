@@ -23,10 +23,11 @@ from collections.abc import Iterator
 from numbers import Real
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segcourse.language import josa, say
-from segcourse.ops.crf_kernels import NORMALISATIONS, ExactKernel, LatticeKernel, crf_features
+from segcourse.ops.crf_kernels import NORMALISATIONS, ExactKernels, LatticeKernels, crf_features
 
 LEAST = 1e-5                # the smallest probability: pydensecrf's unary_from_softmax clips there
 
@@ -42,7 +43,7 @@ def dense_crf(probabilities: Tensor, image: Tensor, *, bilateral_weight: float =
     Gradients reach the probabilities and a compatibility that is a tensor; to learn the weights use `DenseCRF`. Raises ValueError for what cannot be.
     """
     crf = _settings(probabilities, bilateral_weight, bilateral_xy, bilateral_rgb, gaussian_weight, gaussian_xy, compatibility, normalisation, iterations)
-    return crf.run(probabilities, image, LatticeKernel)
+    return crf.run(probabilities, image, LatticeKernels)
 
 
 def dense_crf_exact(probabilities: Tensor, image: Tensor, *, bilateral_weight: float = 4.0, bilateral_xy: float = 49.0, bilateral_rgb: float = 5.0,
@@ -50,7 +51,7 @@ def dense_crf_exact(probabilities: Tensor, image: Tensor, *, bilateral_weight: f
                     iterations: int = 10) -> Tensor:
     """`dense_crf` by the definition: every pair of pixels, O((H * W)^2) time; float64 where the probabilities are. For small images: 60x80 takes seconds."""
     crf = _settings(probabilities, bilateral_weight, bilateral_xy, bilateral_rgb, gaussian_weight, gaussian_xy, compatibility, normalisation, iterations)
-    return crf.run(probabilities, image, ExactKernel)
+    return crf.run(probabilities, image, ExactKernels)
 
 
 def _settings(probabilities, bilateral_weight, bilateral_xy, bilateral_rgb, gaussian_weight, gaussian_xy, compatibility, normalisation, iterations):
@@ -82,7 +83,7 @@ class DenseCRF(nn.Module):
                     self.compatibility, self.normalisation, self.iterations)
 
     def forward(self, probabilities: Tensor, image: Tensor) -> Tensor:
-        return self._crf().run(probabilities, image, LatticeKernel)
+        return self._crf().run(probabilities, image, LatticeKernels)
 
     def steps(self, probabilities: Tensor, image: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """After each of 0, 1, ..., iterations: (q, energy, kl). q is shaped as the probabilities; at iteration 0 it is the softmax of the unary alone.
@@ -91,7 +92,7 @@ class DenseCRF(nn.Module):
         only its fall means something. Both are float64, () for one image, (N,) for a batch. The pairwise sum counts each pair once (i < j) and half
         of the pair of a pixel with itself, which the kernel includes; pydensecrf's klDivergence counts every pair twice.
         """
-        return self._crf().steps(probabilities, image, LatticeKernel)
+        return self._crf().steps(probabilities, image, LatticeKernels)
 
     def extra_repr(self) -> str:
         return (f"{self.num_labels}, bilateral_xy={self.bilateral_xy:g}, bilateral_rgb={self.bilateral_rgb:g}, gaussian_xy={self.gaussian_xy:g}, "
@@ -126,48 +127,55 @@ class _CRF:
         self.num_labels, self.weights, self.compatibility, self.normalisation, self.iterations = num_labels, weights, compatibility, normalisation, iterations
         self.widths = ((bilateral_xy, bilateral_rgb), (gaussian_xy, None))
 
-    def _start(self, probabilities: Tensor, image: Tensor, kernel):
-        """(log probabilities (N * H * W, C), the kernels)."""
+    def _start(self, probabilities: Tensor, image: Tensor, kernels):
+        """(log probabilities (N * H * W, columns), the kernels, their factors): a column for each label, and filled up to a multiple of 8, which
+        processors like, with labels that cannot be."""
         probabilities, image = _checked(probabilities, image, self.num_labels)
         dtype = torch.float64 if probabilities.dtype == torch.float64 else torch.float32
-        logs = probabilities.permute(0, 2, 3, 1).reshape(-1, self.num_labels).to(dtype).clamp(min=LEAST).log()
-        kernels = [kernel(crf_features(image, xy, rgb, dtype=dtype), self.normalisation) for xy, rgb in self.widths]
-        return logs, kernels
+        images, labels, height, width = probabilities.shape
+        columns = -(-labels // 8) * 8
+        logs = torch.full((images * height * width, columns), -math.inf, dtype=dtype, device=probabilities.device)
+        logs.view(images, -1, columns)[..., :labels] = probabilities.reshape(images, labels, -1).to(dtype).clamp(min=LEAST).log().transpose(1, 2)
+        features = [crf_features(image, xy, rgb, dtype=dtype) for xy, rgb in self.widths]
+        return logs, kernels(features, self.normalisation), [self._factor(weight, columns, logs) for weight in self.weights]
 
-    def _message(self, q: Tensor, kernels) -> Tensor:
-        """What the other pixels say in favour of each label, (N * H * W, C)."""
-        total = 0
-        for weight, kernel in zip(self.weights, kernels, strict=True):
-            total = total + weight * kernel.filter(q)
+    def _factor(self, weight, columns: int, like: Tensor):
+        """weight * -compatibility, the share of a message in favour of a label: a number for Potts, else a matrix."""
+        weight = weight.to(like) if isinstance(weight, Tensor) else weight
         if self.compatibility is None:
-            return total
-        cost = self.compatibility.to(total)
-        return -total * cost if cost.dim() == 1 else -total @ ((cost + cost.T) / 2)
+            return weight
+        cost = self.compatibility.to(like)
+        cost = cost.diag() if cost.dim() == 1 else (cost + cost.T) / 2
+        spare = columns - self.num_labels
+        return F.pad(cost, (0, spare, 0, spare)) * -weight
 
-    def run(self, probabilities: Tensor, image: Tensor, kernel) -> Tensor:
+    def run(self, probabilities: Tensor, image: Tensor, kernels) -> Tensor:
         """The mean field after the last iteration."""
-        logs, kernels = self._start(probabilities, image, kernel)
+        logs, kernels, factors = self._start(probabilities, image, kernels)
         q = logs.softmax(1)
         for _ in range(self.iterations):
-            q = (logs + self._message(q, kernels)).softmax(1)
+            q = (kernels.messages(q, factors) + logs).softmax(1)
         return _as_maps(q, probabilities)
 
-    def steps(self, probabilities: Tensor, image: Tensor, kernel):
-        logs, kernels = self._start(probabilities, image, kernel)
+    def steps(self, probabilities: Tensor, image: Tensor, kernels):
+        logs, kernels, factors = self._start(probabilities, image, kernels)
+        images = logs.shape[0] // (probabilities.shape[-1] * probabilities.shape[-2])
         q = logs.softmax(1)
         for iteration in range(self.iterations + 1):
-            message = self._message(q, kernels)
-            images = probabilities.shape[0] if probabilities.dim() == 4 else 1
-            energy = -(q.double() * (logs + message / 2)).view(images, -1).sum(1)
-            kl = energy + torch.special.xlogy(q.double(), q).view(images, -1).sum(1)
+            message = kernels.messages(q, factors)
+            p = q[:, :self.num_labels].double()
+            energy = -(p * (logs + message / 2)[:, :self.num_labels]).view(images, -1).sum(1)
+            kl = energy + torch.special.xlogy(p, p).view(images, -1).sum(1)
             yield (_as_maps(q, probabilities), energy, kl) if probabilities.dim() == 4 else (_as_maps(q, probabilities), energy[0], kl[0])
             if iteration < self.iterations:
-                q = (logs + message).softmax(1)
+                q = (message + logs).softmax(1)
 
 
 def _as_maps(q: Tensor, like: Tensor) -> Tensor:
+    """q (N * H * W, columns) in the shape and dtype of `like`, (C, H, W) or (N, C, H, W)."""
     *images, labels, height, width = like.shape
-    return q.view(*images, height, width, labels).movedim(-1, -3).to(like.dtype).contiguous()
+    maps = q.view(-1, height * width, q.shape[1])[..., :labels].transpose(1, 2).to(like.dtype, memory_format=torch.contiguous_format)
+    return maps.reshape(like.shape)
 
 
 def _check_maps(name: str, maps) -> None:

@@ -4,18 +4,21 @@ Adams, Baek and Davis, *Fast High-Dimensional Filtering Using the Permutohedral 
 its features. That space is tiled by simplices; a pixel lays its values on the d + 1 corners of the one it lies in (splat), the values on the
 corners are blurred along the d + 1 directions of the lattice (blur), and every pixel reads its corners again (slice).
 
-All three steps are one operation, a sum of a few weighted rows of a table, and so is each one's transpose: `product`.
+All three steps are one operation, a sum of a few weighted rows of a table, and so is the transpose of each: `product`.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+ROOM = 8            # a table of all corners there could be is made where it has at most this many places for each corner of a simplex
+
 
 class Rows(NamedTuple):
-    """A sparse matrix, row by row: row i holds `weight` in the columns `column` from place start[i] up to, not with, start[i + 1]."""
+    """A sparse matrix, row by row: row i holds `weight` in the columns `column`, both from place start[i] up to, not with, start[i + 1]."""
 
     column: Tensor
     weight: Tensor
@@ -26,142 +29,206 @@ class Rows(NamedTuple):
         return F.embedding_bag(self.column, table, self.start, mode="sum", per_sample_weights=self.weight, include_last_offset=True)
 
 
+class Stacked(NamedTuple):
+    """Sparse matrices, one below the other."""
+
+    parts: list[Rows]
+
+    def times(self, table: Tensor) -> Tensor:
+        """This matrix times a table."""
+        return torch.cat([part.times(table) for part in self.parts])
+
+
 class _Product(torch.autograd.Function):
-    """A sparse matrix times a table. Backward is its transpose: of a splat a slice, of a slice a splat, of a blur itself. So the gradient of
+    """A sparse matrix times a table. Backward is the transpose: of a splat a slice, of a slice a splat, of a blur itself. So the gradient of
     splat, blurs, slice runs over the same lattice with the blurs in reverse order."""
 
     @staticmethod
-    def forward(ctx, table, matrix, transposed):
-        ctx.matrix, ctx.transposed = matrix, transposed
+    def forward(ctx, table, matrix, transpose):
+        ctx.matrix, ctx.transpose = matrix, transpose
         return matrix.times(table)
 
     @staticmethod
     def backward(ctx, grad):
-        return _Product.apply(grad.contiguous(), ctx.transposed, ctx.matrix), None, None
+        matrix = ctx.matrix
+        return _Product.apply(grad.contiguous(), ctx.transpose(), lambda: matrix), None, None
 
 
-product = _Product.apply
+def product(table: Tensor, matrix: Rows | Stacked, transpose: Callable[[], Rows | Stacked]) -> Tensor:
+    """matrix times table. transpose() makes the transposed matrix, and is called only where a gradient is asked for."""
+    return _Product.apply(table, matrix, transpose)
+
+
+class Permutohedral:
+    """The lattice under the points `features` (images, d, n): float, already divided by the kernel's standard deviations.
+
+    filter(values) is about the sum over j of exp(-|f_i - f_j|^2 / 2) values_j, j = i included, within each image, times a factor below 1 that depends
+    on d and on how densely the lattice is filled. Values are contiguous tables (images * n, any number of columns).
+    """
+
+    def __init__(self, features: Tensor):
+        images, d, n = features.shape
+        self.corners, self.points = d + 1, images * n
+        base, place, self.share = _enclosing(_elevate(features.transpose(0, 1).reshape(d, -1)))
+        key, steps, size = _keys(base, place, images)
+        found, self.corner, self._grouped, find = _numbered(key, size)      # corner, share (d + 1, points): which each point stands between, how near
+        self.rows = len(found) + 1                                          # of the table; the last stays 0, for neighbours that are not there
+        self.blurs = [self._blur(find(found + step), 1 / (1 + 2.0**-d) if last else 1.0) for step, last in zip(steps, [False] * d + [True], strict=True)]
+        self.weigh(None, None)
+
+    def _blur(self, ahead: Tensor, scale: float) -> Rows:
+        """Along one direction: each corner, and half of the next one, `ahead`, and of the one before. (scale: page 7's, once for all directions)"""
+        nowhere = self.rows - 1
+        here = torch.arange(self.rows, dtype=torch.int32, device=ahead.device)
+        ahead = F.pad(ahead, (0, 1), value=nowhere)
+        before = torch.full_like(here, nowhere).scatter_(0, ahead.long(), here)
+        before[nowhere] = nowhere
+        weight = torch.tensor([scale, scale / 2, scale / 2], dtype=self.share.dtype, device=here.device).repeat(self.rows)
+        return Rows(torch.stack([here, ahead, before], 1).view(-1), weight, _starts(self.rows, 3, here))
+
+    def weigh(self, before: Tensor | None, after: Tensor | None) -> None:
+        """From here on multiply values by before, and the result by after, (points,) each. Both go into the weights and cost the filter nothing."""
+        self.given = self.share if before is None else self.share * before
+        self.taken = self.given if after is before else self.share if after is None else self.share * after
+        self._splat = None
+
+    def splat(self, share: Tensor) -> Rows:
+        """(rows, points): what each corner is given, `share` (d + 1, points) of each point's values."""
+        if share is self.given and self._splat is not None:
+            return self._splat
+        points = torch.arange(self.points, dtype=torch.int32, device=share.device).repeat(self.corners)
+        counts = torch.bincount(self.corner.view(-1), minlength=self.rows)
+        matrix = Rows(points.index_select(0, self._grouped), share.view(-1).index_select(0, self._grouped), F.pad(counts.cumsum(0), (1, 0)).int())
+        self._splat = matrix if share is self.given else self._splat
+        return matrix
+
+    def gather(self, values: Tensor) -> Tensor:
+        """Splat and blur: values (points, columns) -> what then stands on the corners (rows, columns)."""
+        table = product(values, self.splat(self.given), lambda: slices([self], [self.given]))
+        for blur in self.blurs:
+            table = product(table, blur, lambda blur=blur: blur)
+        return table
+
+    def sums(self) -> Tensor:
+        """(points,): filter of ones, as if nothing was weighed."""
+        table = self.share.new_zeros(self.rows).index_add_(0, self.corner.view(-1), self.share.view(-1)).view(-1, 1)
+        for blur in self.blurs:
+            table = blur.times(table)
+        return (table.view(-1).index_select(0, self.corner.view(-1)).view_as(self.share) * self.share).sum(0)
+
+    def filter(self, values: Tensor) -> Tensor:
+        """Splat, blur, slice: values (points, columns) -> the same shape."""
+        return spread([self.gather(values)], [self])
+
+
+def slices(lattices: list[Permutohedral], shares: list[Tensor]) -> Rows:
+    """(points, rows of all lattices): what each point takes of its corners, in several lattices over the same points at once."""
+    before, corner = 0, []
+    for lattice in lattices:
+        corner.append(lattice.corner + before)
+        before += lattice.rows
+    corner = torch.cat(corner)
+    return Rows(corner.t().reshape(-1), torch.cat(shares).t().reshape(-1), _starts(corner.shape[1], corner.shape[0], corner))
+
+
+def spread(tables: list[Tensor], lattices: list[Permutohedral], matrix: Rows | None = None) -> Tensor:
+    """Slice: the tables on the lattices' corners -> (points, columns), their sum at each point. matrix: slices() of the lattices, if at hand."""
+    taken = [lattice.taken for lattice in lattices]
+    matrix = slices(lattices, taken) if matrix is None else matrix
+    return product(torch.cat(tables), matrix, lambda: Stacked([lattice.splat(share) for lattice, share in zip(lattices, taken, strict=True)]))
+
+
+def _starts(rows: int, each: int, like: Tensor) -> Tensor:
+    return torch.arange(0, rows * each + 1, each, dtype=torch.int32, device=like.device)
 
 
 def _elevate(features: Tensor) -> Tensor:
-    """Features (d, n) -> (d + 1, n), on the plane whose coordinates sum to 0, scaled so that the blur below has standard deviation 1 (page 5)."""
+    """Features (d, points) -> (d + 1, points) in the plane whose coordinates sum to 0, scaled so that the blur has standard deviation 1 (page 5)."""
     d = len(features)
     deviation = (2 / 3) ** 0.5 * (d + 1)
     elevated = features.new_empty(d + 1, features.shape[1])
     above = torch.zeros_like(features[0])
     for j in range(d, 0, -1):
         scaled = features[j - 1] * (deviation / ((j + 1) * j) ** 0.5)
-        elevated[j] = above - j * scaled
+        torch.sub(above, j * scaled, out=elevated[j])
         above = above + scaled
     elevated[0] = above
     return elevated
 
 
 def _enclosing(elevated: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The simplex round each point, (d + 1, n) each: its corner of remainder 0 in units of d + 1, the order of the coordinates from the one that
-    lies least far above that corner to the one that lies furthest, and how far that is, in the same order and units (pages 6 and 10)."""
+    """The simplex round each point (pages 6 and 10), (d + 1, points) each: its corner of remainder 0, in units of d + 1; the place of each coordinate
+    among the d + 1 when ordered by how far the point lies beyond that corner, 0 for the least; and the point's share of each corner, from remainder 0 up."""
     corners, d = len(elevated), len(elevated) - 1
-    unit = 1 / torch.tensor(corners, dtype=elevated.dtype).item()
+    unit = torch.tensor(1 / corners, dtype=elevated.dtype).item()
     base = (elevated * unit).round_()                                       # half to even, as pydensecrf
-    offset = elevated - base * corners
-    total = base.sum(0).to(torch.int8)
-    rank = torch.zeros(elevated.shape, dtype=torch.int8, device=elevated.device)
+    offset = torch.sub(elevated, base, alpha=corners)
+    place = base.sum(0).to(torch.int8).neg_() + torch.zeros(corners, 1, dtype=torch.int8, device=base.device)
     for i in range(corners):
         for j in range(i + 1, corners):
-            behind = (offset[i] < offset[j]).view(torch.int8)               # of equals the first counts as the larger
-            rank[i] += behind
-            rank[j] += 1 - behind
-    rank += total                                                           # where the corners' coordinates do not sum to 0, bring it back
-    turn = (rank < 0).view(torch.int8) - (rank > d).view(torch.int8)
-    rank += corners * turn
+            less = (offset[i] < offset[j]).view(torch.int8)
+            place[j] += less
+            place[i] += 1 - less                                            # of equals the first is placed above
+    turn = (place > d).view(torch.int8) - (place < 0).view(torch.int8)      # where the rounded corner left the plane: round the cycle, back into it
+    place -= corners * turn
     base += turn
-    beyond = (elevated - base * corners) * unit
-    place = (d - rank).long()
-    order = torch.empty_like(place).scatter_(0, place, torch.arange(corners, device=place.device).view(-1, 1).expand_as(place))
-    return base.to(torch.int32), order, beyond.gather(0, order)
+    beyond = list(torch.sub(elevated, base, alpha=corners).mul_(unit))
+    for turn in range(corners):                                             # sorted, by exchanging neighbours
+        for i in range(turn % 2, d, 2):
+            beyond[i], beyond[i + 1] = torch.minimum(beyond[i], beyond[i + 1]), torch.maximum(beyond[i], beyond[i + 1])
+    share = torch.empty_like(elevated)
+    torch.add(beyond[0], 1 - beyond[d], out=share[0])
+    for i in range(1, corners):
+        torch.sub(beyond[i], beyond[i - 1], out=share[i])
+    return base, place, share
 
 
-class Permutohedral:
-    """The lattice under the points `features` (images, d, n): float, already divided by the kernel's standard deviations.
+def _keys(base: Tensor, place: Tensor, images: int) -> tuple[Tensor, list[int], int]:
+    """(One number for each corner (d + 1, points), what is added to it for a step along each direction, how many numbers there could be).
 
-    filter(values) is (approximately) the sum over j of exp(-|f_i - f_j|^2 / 2) values_j, j = i included, within each image, up to a constant factor
-    that depends on d and on how densely the lattice is filled; the kernel's normalisation takes it out again.
-    Values are tables (images * n, any number of columns), contiguous. Images share one lattice but no corner.
+    Counted in units of d + 1, from corner to corner of a simplex one coordinate falls by 1, that of place 0 first, and a corner is a vector of d + 1
+    integers up to a multiple of (1, ..., 1). The differences of neighbours in it are d integers, which do not see the multiple: the number's digits.
     """
+    d = len(base) - 1
+    digits = base[:-1] - base[1:]
+    lows, highs = torch.stack([digits.amin(1), digits.amax(1)]).long().tolist()
+    weights, size = [], 1
+    for low, high in zip(lows, highs, strict=True):
+        weights.append(size)
+        size *= high - low + 5                                              # a corner is up to 1 off, its neighbour along a blur 1 more, on either side
+    steps = [weight - left for weight, left in zip([*weights, 0], [0, *weights], strict=True)]
+    kind = torch.int32 if size * images < 2**31 else torch.int64
+    key = torch.empty(base.shape, dtype=kind, device=base.device)
+    first = torch.zeros_like(key[0])
+    for digit, low, weight in zip(digits, lows, weights, strict=True):
+        first += (digit.to(kind) - (low - 2)) * weight
+    if images > 1:
+        first.view(images, -1).add_(torch.arange(images, dtype=kind, device=base.device).view(-1, 1) * size)
+    key[:] = first
+    remainder = torch.arange(1, d + 1, dtype=torch.int8, device=base.device).view(-1, 1)
+    for coordinate, step in zip(place, steps, strict=True):
+        key[1:].sub_((coordinate < remainder).to(kind), alpha=step)
+    return key, steps, size * images
 
-    def __init__(self, features: Tensor):
-        images, d, n = features.shape
-        corners, points = d + 1, images * n
-        base, order, beyond = _enclosing(_elevate(features.transpose(0, 1).reshape(d, points)))
-        device = base.device
 
-        # A corner is an integer vector up to a multiple of (1, ..., 1). Differences of neighbours in it are d free integers: digits of one number.
-        digits = base[:-1] - base[1:]
-        low, high = digits.amin(1).tolist(), digits.amax(1).tolist()
-        strides, size = [], 1
-        for least, most in zip(low, high, strict=True):
-            strides.append(size)
-            size *= most - least + 5                                        # a corner may lie 1 off, its neighbour in a blur another 1
-        wide = torch.int64 if size * images * corners >= 2**31 else torch.int32
-        step = torch.tensor([a - b for a, b in zip([*strides, 0], [0, *strides], strict=True)], dtype=wide, device=device)
-        key = torch.empty(corners, points, dtype=wide, device=device)
-        key[0] = sum((digits[i].to(wide) - (low[i] - 2)) * strides[i] for i in range(d))
-        if images > 1:
-            key[0] += (torch.arange(images, device=device, dtype=wide) * size).repeat_interleave(n)
-        for remainder in range(1, corners):                                 # from corner to corner one coordinate falls by d + 1, the rest rise by 1
-            key[remainder] = key[remainder - 1] - step[order[remainder - 1]]
-        span = size * images
-        key += torch.arange(corners, device=device, dtype=wide).view(-1, 1) * span          # corners of one remainder stand together
+def _numbered(key: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor, Callable[[Tensor], Tensor]]:
+    """(The keys that occur, in order; for each key its number among them; the places of the keys, those of one number together; the function that
+    looks keys up, giving their number, or how many there are for keys that do not occur)."""
+    flat, device = key.view(-1), key.device
+    if size <= ROOM * len(flat):
+        seen = torch.zeros(size, dtype=torch.bool, device=device).index_fill_(0, flat.long(), True)
+        found = seen.nonzero().view(-1)
+        number = torch.full((size,), len(found), dtype=torch.int32, device=device)
+        number.index_copy_(0, found, torch.arange(len(found), dtype=torch.int32, device=device))
+        slot = number.index_select(0, flat)
+        short = (slot - 2**15).to(torch.int16) if len(found) <= 2**16 else slot         # 16 bits sort twice as fast as 32
+        return found.to(key.dtype), slot.view_as(key), short.sort(stable=True).indices, lambda wanted: number.index_select(0, wanted)
+    ordered, grouped = flat.sort(stable=True)
+    new = F.pad(ordered[1:] != ordered[:-1], (1, 0), value=True)
+    found = ordered[new]
+    slot = torch.empty(len(flat), dtype=torch.int32, device=device).scatter_(0, grouped, new.cumsum(0, dtype=torch.int32).sub_(1))
 
-        share = torch.empty_like(beyond)                                    # barycentric coordinates
-        share[0] = beyond[0] + (1 - beyond[-1])
-        torch.sub(beyond[1:], beyond[:-1], out=share[1:])
-
-        key, place = key.view(-1).sort()
-        new = torch.ones_like(key, dtype=torch.bool)
-        torch.ne(key[1:], key[:-1], out=new[1:])
-        start = new.nonzero().view(-1)
-        lattice = key[start]
-        slot = new.cumsum(0, dtype=torch.int32).sub_(1)
-        self.size = len(lattice)
-
-        pixel = (place.view(corners, points) - torch.arange(corners, device=device).view(-1, 1) * points).view(-1)
-        places = torch.empty(points, corners, dtype=torch.int32, device=device)
-        places.view(-1).scatter_(0, (pixel.view(corners, points) * corners + torch.arange(corners, device=device).view(-1, 1)).view(-1), slot)
-        ends = torch.tensor([len(key), len(key)], device=device)            # the last row of the table stays 0: the neighbour of those that have none
-        self.splat = Rows(pixel.int(), share.view(-1)[place], torch.cat([start, ends]).int())
-        self.slice = Rows(places.view(-1), share.t().reshape(-1) / (1 + 2.0**-d), torch.arange(0, points * corners + 1, corners, dtype=torch.int32, device=device))
-        self.blurs = self._blurs(lattice, step, span, corners, share.dtype)
-
-    def _blurs(self, lattice, step, span, corners, dtype) -> list[Rows]:
-        """Along each direction 1/2, 1, 1/2 over a corner and its two neighbours."""
-        count, device = self.size, lattice.device
-        remainder = lattice.div(span, rounding_mode="floor")
-        back = torch.where(remainder == 0, (corners - 1) * span, -span)     # the next corner has remainder one less
-        start = torch.arange(0, 3 * (count + 1) + 1, 3, dtype=torch.int32, device=device)
-        weight = torch.tensor([1.0, 0.5, 0.5], dtype=dtype, device=device).repeat(count + 1)
-        blurs = []
-        for axis in range(corners):
-            wanted = lattice + back + step[axis]
-            found = torch.searchsorted(lattice, wanted).clamp_(max=count - 1)
-            there = lattice[found] == wanted
-            column = torch.full((count + 1, 3), count, dtype=torch.int32, device=device)
-            column[:, 0] = torch.arange(count + 1, dtype=torch.int32, device=device)
-            column[:count, 1] = torch.where(there, found, count)
-            here = there.nonzero().view(-1)
-            column[found[here], 2] = here.int()
-            blurs.append(Rows(column.view(-1), weight, start))
-        return blurs
-
-    def scale(self, before: Tensor, after: Tensor) -> None:
-        """From here on, filter values * before and multiply the result by after, (images * n, 1) each: both go into the weights, at no cost."""
-        corners = len(self.blurs)
-        self.splat = self.splat._replace(weight=self.splat.weight * before.view(-1)[self.splat.column])
-        self.slice = self.slice._replace(weight=(self.slice.weight.view(-1, corners) * after.view(-1, 1)).view(-1))
-
-    def filter(self, values: Tensor) -> Tensor:
-        """Values (images * n, columns) -> the same shape: splat, blur along each direction, slice."""
-        table = product(values, self.splat, self.slice)
-        for blur in self.blurs:
-            table = product(table, blur, blur)
-        return product(table, self.slice, self.splat)
+    def find(wanted):
+        number = torch.searchsorted(found, wanted).clamp_(max=len(found) - 1)
+        return torch.where(found.index_select(0, number) == wanted, number, len(found)).int()
+    return found, slot.view_as(key), grouped, find
