@@ -79,8 +79,9 @@ function listening(photo, rows, cols, [row, column], setting) {
       const j = 3 * i,
         dr = photo[j] - red,
         dg = photo[j + 1] - green,
-        db = photo[j + 2] - blue;
-      out[i] = wb * down[r] * across[c] * Math.exp(scale * (dr * dr + dg * dg + db * db)) + wg * downNear[r] * acrossNear[c];
+        db = photo[j + 2] - blue,
+        unlike = scale * (dr * dr + dg * dg + db * db);
+      out[i] = (unlike < -40 ? 0 : wb * down[r] * across[c] * Math.exp(unlike)) + wg * downNear[r] * acrossNear[c]; // exp(-40) is nothing
     }
   return out;
 }
@@ -89,10 +90,10 @@ function listening(photo, rows, cols, [row, column], setting) {
 function heardFrom(heard, labels, count) {
   const shares = new Float64Array(count);
   let sum = 0;
-  heard.forEach((v, i) => {
-    shares[labels[i]] += v;
-    sum += v;
-  });
+  for (let i = 0; i < heard.length; i += 1) {
+    shares[labels[i]] += heard[i];
+    sum += heard[i];
+  }
   return sum > 0 ? shares.map((v) => v / sum) : shares;
 }
 
@@ -108,18 +109,19 @@ function doubtOf(p) {
 /** One question under way, and then the newest: however fast a slider moves, no backlog comes up. `send` sends a question; where no answer comes
     within `patience` ms, `silent` is true, `changed` is called and the next question may go. `later` and `never` are setTimeout and its undoing. */
 class Questions {
-  constructor({ send, changed, patience = 5000, later = (f, ms) => setTimeout(f, ms), never = (id) => clearTimeout(id) }) {
-    Object.assign(this, { send, changed, patience, later, never, underWay: null, next: null, silent: false, since: 0 });
+  constructor({ send, changed, patience, later = (f, ms) => setTimeout(f, ms), never = (id) => clearTimeout(id) }) {
+    Object.assign(this, { send, changed, patience, later, never, underWay: null, last: null, next: null, silent: false });
   }
 
   ask(question) {
+    if (this.silent && question === this.last) return; // it lies in the kernel's queue, or is lost
     if (question === this.underWay) this.next = null;
     else if (this.underWay !== null) this.next = question;
     else this.go(question);
   }
 
   go(question) {
-    this.underWay = question;
+    this.underWay = this.last = question;
     this.next = null;
     this.timer = this.later(() => this.giveUp(), this.patience);
     this.send(question);
@@ -193,7 +195,7 @@ export {
 const KEPT = 10; // answers
 const LINE = "#16202a"; // outlines on a photo, the same by day and by night
 const PALE = 450; // ms after which a picture that waits for its answer turns pale
-const RAMP = Array.from({ length: 256 }, (_, i) => toRgb(along(VIRIDIS, i / 255)));
+const RAMP = Uint8Array.from({ length: 768 }, (_, i) => toRgb(along(VIRIDIS, Math.floor(i / 3) / 255))[i % 3]); // red, green, blue, ...
 
 export default {
   render: labRender((lab) => {
@@ -235,7 +237,7 @@ export default {
       lab.redraw();
     }
 
-    const questions = new Questions({ send: (ask) => lab.model.send({ ask }), changed: again });
+    const questions = new Questions({ send: (ask) => lab.model.send({ ask }), changed: again, patience: lab.settings.patience });
     if (live) {
       const heard = (message, buffers) => {
         if (!message || message.answer === undefined) return;
@@ -380,21 +382,29 @@ export default {
         for (let k = 0; k < 3; k += 1) out[to + k] = (photo[3 * i + k] + paint[k]) / 2;
       });
 
-    /** Shares from 0 to 1 in viridis over the grey photo, which shows where there is next to nothing. */
-    const heat = (share) =>
-      painted((out, to, i) => {
-        const v = Math.min(share(i), 1),
+    /** values / most in viridis over the grey photo, which shows where there is next to nothing. */
+    function heat(values, most, from = 0) {
+      const out = new Uint8ClampedArray(4 * size);
+      for (let i = 0, to = 0; i < size; i += 1, to += 4) {
+        const v = most > 0 ? Math.min(values[from + i] / most, 1) : 0,
           cover = Math.min(1, 0.3 + 3 * v),
-          colour = RAMP[Math.round(255 * v)];
-        for (let k = 0; k < 3; k += 1) out[to + k] = cover * colour[k] + (1 - cover) * grey[i];
-      });
+          at = 3 * Math.round(255 * v),
+          under = (1 - cover) * grey[i];
+        out[to] = cover * RAMP[at] + under;
+        out[to + 1] = cover * RAMP[at + 1] + under;
+        out[to + 2] = cover * RAMP[at + 2] + under;
+        out[to + 3] = 255;
+      }
+      return out;
+    }
 
-    /** The outlines between labels, in pixels. */
-    function outlines(map) {
-      const path = new Path2D();
-      for (let r = 0; r < rows; r += 1)
-        for (let c = 0; c < cols; c += 1) {
-          const i = r * cols + c;
+    /** The outlines between labels on a sheet of their own, as large as on the screen. */
+    function outlined(map, zoom, ratio) {
+      const sheet = element("canvas", { width: Math.round(cols * zoom * ratio), height: Math.round(rows * zoom * ratio) }),
+        ctx = sheet.getContext("2d"),
+        path = new Path2D();
+      for (let r = 0, i = 0; r < rows; r += 1)
+        for (let c = 0; c < cols; c += 1, i += 1) {
           if (c + 1 < cols && map[i] !== map[i + 1]) {
             path.moveTo(c + 1, r);
             path.lineTo(c + 1, r + 1);
@@ -404,7 +414,15 @@ export default {
             path.lineTo(c + 1, r + 1);
           }
         }
-      return path;
+      ctx.scale(zoom * ratio, zoom * ratio);
+      ctx.lineCap = "square";
+      const lines = [["rgba(255, 255, 255, 0.5)", 2.4], [LINE, 1.1]];
+      for (const [colour, width] of zoom > 2 ? lines : [[LINE, 0.8]]) {
+        ctx.strokeStyle = colour;
+        ctx.lineWidth = width / zoom;
+        ctx.stroke(path);
+      }
+      return sheet;
     }
 
     let heardOnce = { key: "" };
@@ -436,27 +454,29 @@ export default {
         return { pixels: once("network", () => over(network)), map: network, id: "network", title: t("title.network"), role: "input" };
       if (what === "listens") {
         const now = heard();
-        now.pixels = now.pixels || heat((i) => (now.most > 0 ? now.values[i] / now.most : 0));
+        now.pixels = now.pixels || heat(now.values, now.most);
         const [r, c] = pointed();
         return { pixels: now.pixels, title: t("title.listens", { r: r + 1, c: c + 1 }), role: "kernel", scale: ["0", numberText(now.most)] };
       }
       const id = answer ? `${answer.number} ${step}` : "none";
       if (what === "doubt")
         return {
-          pixels: once(`doubt ${id}`, () => {
-            const shares = Float64Array.from({ length: size }, (_, i) => doubtOf(beliefAt(i).result));
-            return heat((i) => shares[i]);
-          }),
+          pixels: once(`doubt ${id}`, () =>
+            heat(
+              Float64Array.from({ length: size }, (_, i) => doubtOf(beliefAt(i).result)),
+              1,
+            ),
+          ),
           title: t(step ? "title.doubt" : "title.doubt0", { n: step }),
           role: "output",
           scale: [t("sure"), t("torn")],
         };
       if (what === "neighbours") {
         const l = pullShown();
-        if (!answer || !step) return { pixels: once("silence", () => heat(() => 0)), title: t("title.silence"), role: "kernel" };
+        if (!answer || !step) return { pixels: once("silence", () => heat(grey, 0)), title: t("title.silence"), role: "kernel" };
         const from = ((step - 1) * count + l) * size;
         return {
-          pixels: once(`pull ${l} ${id}`, () => heat((i) => answer.pull[from + i] / 255)),
+          pixels: once(`pull ${l} ${id}`, () => heat(answer.pull, 255, from)),
           title: t("title.neighbours", { name: nameOf(l) }),
           role: "kernel",
           scale: ["0", `+${numberText(255 * answer.unit, 1)}`],
@@ -492,15 +512,14 @@ export default {
       part.show({ x, y, width: cols * zoom, height: rows * zoom, rows, cols, pixels, role, describe });
       part.shown.title = title;
       if (map) {
-        ctx.save();
-        ctx.translate(x, y);
-        ctx.scale(zoom, zoom);
-        for (const [colour, width] of zoom > 2 ? [["rgba(255, 255, 255, 0.5)", 2.4], [LINE, 1.1]] : [[LINE, 0.8]]) {
-          ctx.strokeStyle = colour;
-          ctx.lineWidth = width / zoom;
-          ctx.stroke(once(`outline ${id}`, () => outlines(map)));
-        }
-        ctx.restore();
+        const ratio = window.devicePixelRatio || 1;
+        ctx.drawImage(
+          once(`outline ${id} ${zoom} ${ratio}`, () => outlined(map, zoom, ratio)),
+          x,
+          y,
+          cols * zoom,
+          rows * zoom,
+        );
       }
       ctx.globalAlpha = 1;
       pen.text(title, x, y - 13, { weight: 600, role, most: cols * zoom - (at.room || 0) });
@@ -511,7 +530,7 @@ export default {
         ctx.fillStyle = "rgba(16, 20, 26, 0.78)";
         ctx.fillRect(left - 5, top - 3, wide + 10, 30);
         for (let k = 0; k < wide; k += 1) {
-          ctx.fillStyle = `rgb(${RAMP[Math.round((255 * k) / (wide - 1))].join(",")})`;
+          ctx.fillStyle = lab.sequential(k / (wide - 1));
           ctx.fillRect(left + k, top, 1.5, 7);
         }
         pen.text(scale[0], left, top + 17, { role: "#ffffff" });
@@ -718,7 +737,7 @@ export default {
           said.push(
             t("lineChanged", {
               n: step,
-              m: map.reduce((sum, l, j) => sum + (l !== network[j]), 0),
+              m: once(`moved ${answer.number} ${step}`, () => map.reduce((sum, l, j) => sum + (l !== network[j]), 0)),
               all: size,
             }),
           );
