@@ -9,7 +9,7 @@ import importlib
 # A lab's file and its function share a name, so the files are imported first: a submodule imported later would hide the function.
 _LABS = {name: getattr(importlib.import_module(f"segcourse.labs.{name}"), kind) for name, kind in (
     ("transposed_conv", "TransposedConvLab"), ("no_inverse", "NoInverseLab"), ("slide_classifier", "SlideClassifierLab"),
-    ("receptive_field", "ReceptiveFieldLab"), ("scores", "ScoresLab"), ("atrous", "AtrousLab"))}
+    ("receptive_field", "ReceptiveFieldLab"), ("scores", "ScoresLab"), ("atrous", "AtrousLab"), ("crf", "CrfLab")))}
 __all__ = [*_LABS, "names"]
 
 
@@ -44,7 +44,4 @@ def scores(**state):
     return _LABS["scores"](**state)
 
 
-def atrous(**state):
-    """Atrous layers over a photo: what one output reads, and a strided map filled in. Fields: view, kernel, rates, cell, scene, first, stride,
-    filled, pool, conv, pad, at."""
-    return _LABS["atrous"](**state)
+    ))}

@@ -44,7 +44,7 @@ def browser():
 IN_PAGE = """
 window.lab = () => document.querySelector('.sc-lab').segcourseLab;
 window.part = (name) => [...lab().stages[0].parts, ...lab().stages[0].handles].find((p) => p.name === name);
-window.settled = async () => { while (lab().frame) await new Promise(requestAnimationFrame); };    // until nothing waits to be drawn
+window.settled = async () => { while (lab().frame || lab().busy) await new Promise(requestAnimationFrame); };    // until nothing waits to be drawn
 window.numbers = (name) => { const s = part(name).shown; return Array.from({ length: s.rows }, (_, r) => Array.from({ length: s.cols }, (_, c) => s.value(r, c))); };
 window.place = (name, r, c) => {
   const s = part(name).shown;

@@ -8,7 +8,7 @@ LOOK = """
   const write = CanvasRenderingContext2D.prototype.fillText;
   CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) { (this.canvas.written = this.canvas.written || []).push(String(text)); return write.call(this, text, ...rest); };
 })();
-window.drawn = async (root) => { const lab = root.segcourseLab; do await new Promise(requestAnimationFrame); while (lab.frame); };
+window.drawn = async (root) => { const lab = root.segcourseLab; do await new Promise(requestAnimationFrame); while (lab.frame || lab.busy); };
 /** Bring a place of an element under the pointer's reach, out from under the edges and bars of the page: [x, y, whether it can be reached]. */
 window.reach = async (e, at) => {
   let found = null;

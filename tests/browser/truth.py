@@ -215,3 +215,40 @@ def check(name, seen):
         CHECKS[name](seen)
     finally:
         torch.set_num_threads(threads)
+
+
+@cache
+def mean_field_of(confidence, weights_and_widths):
+    """The probabilities after 0, 1, ..., 10 iterations, (11, 6, 120, 160)."""
+    lab = module("crf")
+    crf = ops.DenseCRF(len(lab.LABELS), iterations=lab.ITERATIONS, **dict(weights_and_widths))
+    with torch.no_grad():
+        return torch.stack([q for q, _, _ in crf.steps(lab.unary(confidence), lab.image())])
+
+
+def crf(seen):
+    lab, state = module("crf"), seen["state"]
+    q = mean_field_of(state["confidence"], tuple((name, state[name]) for name in lab.WEIGHTS_AND_WIDTHS))
+    labels, step = q.argmax(1), state["iteration"]
+    moved = int((labels[step] != labels[0]).sum())
+    assert seen["line"].startswith(f"After iteration {step}, {moved} of 19200 pixels" if step else "What the network says"), seen["line"]
+    row, column = (int(text) - 1 for text in re.search(r"row (\d+), column (\d+)", seen["line"]).groups())
+
+    def share(value):
+        return ">99" if 0.995 < value < 1 else "<1" if value < 0.005 else str(int(100 * value + 0.5))
+
+    names, first, now = lab.label_names(), int(labels[0, row, column]), int(labels[step, row, column])
+    for label, at in ((first, 0), (now, step)):
+        told = float(q[at, label, row, column])
+        # what the page shows is made of numbers kept in 255 steps: its last digit may be the next one
+        near = {share(told + off) for off in (-0.012, -0.006, 0, 0.006, 0.012)}
+        assert names[label] in seen["line"] and any(f"{text}\u00a0%" in seen["line"] for text in near), (label, told, seen["line"])
+    heard = lab.listening(state, row, column)
+    if heard.max() > 0:
+        shares = np.array([heard[(labels[step] == k).numpy()].sum() for k in range(len(names))]) / heard.sum()
+        assert f"{share(shares.max())}\u00a0% of its attention to pixels labelled {names[shares.argmax()]}" in seen["line"], (shares, seen["line"])
+    else:
+        assert "Both kernels are off" in seen["line"]
+
+
+CHECKS["crf"] = crf
