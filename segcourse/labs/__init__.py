@@ -9,7 +9,7 @@ import importlib
 # A lab's file and its function share a name, so the files are imported first: a submodule imported later would hide the function.
 _LABS = {name: getattr(importlib.import_module(f"segcourse.labs.{name}"), kind) for name, kind in (
     ("transposed_conv", "TransposedConvLab"), ("no_inverse", "NoInverseLab"), ("slide_classifier", "SlideClassifierLab"),
-    ("receptive_field", "ReceptiveFieldLab"), ("scores", "ScoresLab"))}
+    ("receptive_field", "ReceptiveFieldLab"), ("scores", "ScoresLab"), ("dense_map", "DenseMapLab"))}
 __all__ = [*_LABS, "names"]
 
 
@@ -42,3 +42,9 @@ def scores(**state):
     """Paint, move, shrink or spoil a prediction and watch every score of it. Fields: scene, chosen, dx, dy, grow, forget, flat, view, reach,
     void, brush, painted."""
     return _LABS["scores"](**state)
+
+
+def dense_map(*, maps=None, **state):
+    """One trained network at output strides 32, 16 and 8 with the same weights, then the CRF. Fields: stride, crf, picture, cell. `maps` are those of a
+    network of your own: ``training.dense_maps.compute(model, dataset)``."""
+    return _LABS["dense_map"](maps=maps, **state)
