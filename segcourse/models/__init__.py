@@ -3,13 +3,16 @@
 import difflib
 
 from segcourse.language import say
-from segcourse.models import fcn, pixels, vgg
+from segcourse.models import deeplab_v1, dense, fcn, pixels, vgg
+from segcourse.models.deeplab_v1 import DeepLabV1
+from segcourse.models.dense import enlarge, scorer, scores
 from segcourse.models.fcn import FCN8s, FCN16s, FCN32s, FCNAlexNet
 from segcourse.models.pixels import PixelNet
 
-_BUILDERS = {"pixelnet": PixelNet, "fcn32s": FCN32s, "fcn16s": FCN16s, "fcn8s": FCN8s, "fcn_alexnet": FCNAlexNet}
+_BUILDERS = {"pixelnet": PixelNet, "fcn32s": FCN32s, "fcn16s": FCN16s, "fcn8s": FCN8s, "fcn_alexnet": FCNAlexNet, "deeplab_v1": DeepLabV1}
 
-__all__ = ["FCN8s", "FCN16s", "FCN32s", "FCNAlexNet", "PixelNet", "create", "fcn", "names", "pixels", "vgg"]
+__all__ = ["DeepLabV1", "FCN8s", "FCN16s", "FCN32s", "FCNAlexNet", "PixelNet", "create", "deeplab_v1", "dense", "enlarge", "fcn", "names", "pixels",
+           "scorer", "scores", "vgg"]
 
 
 def names() -> list[str]:
