@@ -13,7 +13,7 @@ _FROM = {
     "save_checkpoint": "checkpoints", "load_checkpoint": "checkpoints",
     "cross_entropy": "losses", "median_frequency_weights": "losses", "top_k_cross_entropy": "losses",
 }
-_MODULES = ("augment", "batch_norm", "benchmark", "callbacks", "checkpoints", "device", "experiments", "feeds", "inference", "jobs", "loop", "losses", "optimisers", "order", "provenance",
+_MODULES = ("augment", "batch_norm", "benchmark", "callbacks", "checkpoints", "dense_maps", "device", "experiments", "feeds", "inference", "jobs", "loop", "losses", "optimisers", "order", "provenance",
             "recipes", "record", "run", "schedules", "scores", "speed", "state", "trouble", "workers")
 __all__ = [*_FROM, *_MODULES]
 

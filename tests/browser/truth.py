@@ -184,7 +184,7 @@ def dense_map(seen):
 def _chain_of(stride):
     """The layers of the network behind the maps, unlearnt, at an output stride."""
     about = module("dense_map").shipped()["about"]
-    own = models.create(about["network"], num_classes=11, **about["options"]).scorer()
+    own = models.scorer(models.create(about["network"], num_classes=11, **about["options"]))
     return own if stride == "32" else ops.make_dense(own, int(stride))
 
 

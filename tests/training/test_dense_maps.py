@@ -91,12 +91,15 @@ def test_tuning_tries_the_grid_and_keeps_the_best(network, pictures, monkeypatch
 
 
 def test_what_has_no_coarse_scores_is_refused(pictures):
-    with pytest.raises(ValueError, match=r"PixelNet has no scorer\(\)"):
-        dense_maps.compute(models.create("pixelnet", num_classes=11), pictures)
+    with pytest.raises(ValueError, match="the scores of FCN8s do not come from one row of layers"):
+        dense_maps.compute(models.create("fcn8s", num_classes=11, width=0.03, padding="same"), pictures)
+    with pytest.raises(ValueError, match="the lab starts at output stride 32, and DeepLabV1 has 8"):
+        dense_maps.compute(models.create("deeplab_v1", num_classes=11, width=0.03), pictures)
     with pytest.raises(ValueError, match="show is empty"):
         dense_maps.compute(models.create("fcn32s", num_classes=11, width=0.03, padding="same"), pictures, show=())
 
 
+@pytest.mark.slow
 def test_a_trial_is_written_where_it_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(dense_maps, "GRID", {"bilateral_weight": (4.0,), "bilateral_xy": (18.8,), "bilateral_rgb": (8.0,)})
     monkeypatch.setattr(dense_maps, "TUNED_ON", 1)
