@@ -148,7 +148,7 @@ def test_a_finger_does_what_a_mouse_does(open_lab):
     page.page.touchscreen.tap(*place_of(page, 100, 170))
     assert page.state["cell"] == (3, 5)
     page.page.get_by_role("radio", name="8", exact=True).tap()
-    page.page.get_by_label("CRF").tap()
+    page.page.get_by_role("checkbox", name="CRF", exact=True).tap()
     assert page.state["stride"] == "8" and page.state["crf"] is True and page.state["cell"] == (12, 20)
 
 
@@ -165,7 +165,7 @@ def test_the_things_to_try_are_set_up(open_lab):
     assert "(8, 13), a new one" in page.line
     buttons.nth(2).click()
     assert (page.state["stride"], page.state["crf"]) == ("8", False)
-    page.page.get_by_label("CRF").check()
+    page.page.get_by_role("checkbox", name="CRF", exact=True).check()
     plain, after = (STRIDES["8"]["scores"][name]["shown"][1]["boundary_iou"] for name in ("plain", "crf"))
     assert f"boundary IoU in this picture from {100 * plain:.1f}\u00a0% to {100 * after:.1f}\u00a0%" in page.line
     buttons.nth(3).click()
