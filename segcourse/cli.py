@@ -274,6 +274,17 @@ def bench_record(
     bench.record(seeds=seeds, root=root, device=device, backbone=backbone, settings=set_, options=option, json_path=json_)
 
 
+@bench_app.command("dense-map", help=say(en="Train the network of the lab 'the same weights, a denser map' and write its maps to segcourse/results: minutes on two cores.",
+                                         ko="'가중치는 그대로, 점수 맵만 촘촘하게' 실험실의 네트워크를 학습하고 점수 맵을 segcourse/results에 적어요. 코어 2개로 몇 분 걸려요."))
+def bench_dense_map(
+    steps: Annotated[Optional[int], typer.Option(help=say(en="for a trial; needs --out", ko="시범 실행의 스텝 수. --out이 필요해요"))] = None,
+    out: Annotated[Optional[Path], typer.Option(help=say(en="file to write to (default: that of the package)", ko="저장할 파일(기본: 패키지의 파일)"))] = None,
+) -> None:
+    from segcourse.commands import bench
+
+    bench.dense_map(steps=steps, out=out)
+
+
 @app.command(help=say(en="Open JupyterLab on the chapters.", ko="JupyterLab으로 강의를 열어요."))
 def lab(
     browser: Annotated[bool, typer.Option(help=say(en="open a browser; without one the address is printed", ko="브라우저를 열어요. 열지 않으면 주소를 보여 줘요"))] = True,

@@ -74,6 +74,17 @@ def record(*, seeds: str | None, root: Path | None, device: str, backbone: Path 
     _keep(results, None if trial else "record", json_path)
 
 
+def dense_map(*, steps: int | None, out: Path | None) -> None:
+    """Train the network of the lab "the same weights, a denser map" and write its maps; a trial to --out alone."""
+    from segcourse.training import dense_maps
+
+    if steps is not None and out is None:
+        raise ValueError(say(en="with --steps it is a trial: name a file for it with --out, the maps of the package stay as they are",
+                             ko="--steps를 주면 시범 실행이라 패키지의 파일은 그대로 둬요. --out으로 저장할 파일을 정해 주세요."))
+    path = dense_maps.make(out, steps=steps, report=lambda line: print(line, flush=True))
+    print(say(en=f"written: {path}", ko=f"{path} 파일에 적었어요."))
+
+
 def _keep(results: dict, name: str | None, json_path: Path | None) -> None:
     from segcourse.training import checkpoints, provenance
 

@@ -9,7 +9,8 @@ import importlib
 # A lab's file and its function share a name, so the files are imported first: a submodule imported later would hide the function.
 _LABS = {name: getattr(importlib.import_module(f"segcourse.labs.{name}"), kind) for name, kind in (
     ("transposed_conv", "TransposedConvLab"), ("no_inverse", "NoInverseLab"), ("slide_classifier", "SlideClassifierLab"),
-    ("receptive_field", "ReceptiveFieldLab"), ("scores", "ScoresLab"), ("atrous", "AtrousLab"), ("crf", "CrfLab")))}
+    ("receptive_field", "ReceptiveFieldLab"), ("scores", "ScoresLab"),
+    ("atrous", "AtrousLab"), ("dense_map", "DenseMapLab"), ("crf", "CrfLab"))}
 __all__ = [*_LABS, "names"]
 
 
@@ -44,4 +45,19 @@ def scores(**state):
     return _LABS["scores"](**state)
 
 
-    ))}
+def atrous(**state):
+    """Atrous layers over a photo: what one output reads, and a strided map filled in. Fields: view, kernel, rates, cell, scene, first, stride,
+    filled, pool, conv, pad, at."""
+    return _LABS["atrous"](**state)
+
+
+def dense_map(*, maps=None, **state):
+    """One trained network at output strides 32, 16 and 8 with the same weights, then the CRF. Fields: stride, crf, picture, cell. `maps` are those of a
+    network of your own: ``training.dense_maps.compute(model, dataset)``."""
+    return _LABS["dense_map"](maps=maps, **state)
+
+
+def crf(**state):
+    """Redraw a coarse labelling of a photo by a fully connected CRF, iteration by iteration, and see whom a pixel listens to. Fields: iteration, view,
+    label, pixel, confidence, bilateral_weight, bilateral_xy, bilateral_rgb, gaussian_weight, gaussian_xy."""
+    return _LABS["crf"](**state)

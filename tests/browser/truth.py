@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from segcourse import labs, ops
+from segcourse import labs, models, ops
 
 
 def number(value):
@@ -204,7 +204,44 @@ def atrous(seen):
         assert places == [dense[at[0], at[1]]], seen["formula"]
 
 
-CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores, atrous)}
+def dense_map(seen):
+    lab, state = module("dense_map"), seen["state"]
+    maps, stride, picture = lab.shipped(), state["stride"], state["picture"] - 1
+    of, scores = maps["about"]["strides"][stride], maps[f"scores{stride}"][picture]
+    rows, columns = of["cells"]
+    close(seen, "cells", scores.argmax(0))
+    first = maps["about"]["strides"]["32"]
+    old = first["cells"][0] * first["cells"][1]
+    assert f"{rows}×{columns} = {rows * columns} cells" in seen["line"]
+    if stride != "32":
+        assert f"the {old} old ones" in seen["line"] and f"and {rows * columns - old} between" in seen["line"]
+        assert f"{of['multiply_adds'] / first['multiply_adds']:.1f} times" in seen["line"]
+    assert f"= {rows} × {columns} = {rows * columns}" in seen["formula"][0]
+    y, x = (int(text) for text in re.search(r"Cell \((\d+), (\d+)\)", seen["line"]).groups())
+    if state["cell"]:
+        assert [y, x] == [min(at, most - 1) for at, most in zip(state["cell"], (rows, columns))]
+    names = labs.dense_map().texts()
+    assert f"scores {names[f'class.{int(scores[:, y, x].argmax())}']} highest" in seen["line"], seen["line"]
+    field = ops.receptive_field(_chain_of(stride), tuple(maps["about"]["size"])).at(y, x)
+    assert f"sees {field.height}×{field.width} pixels" in seen["line"]
+    assert {f"{v:.1f}".replace("-0.0", "0.0").replace("-", "−") for v in scores[:, y, x].tolist()} <= set(seen["written"])
+    labels = lab.prediction(maps, picture, int(stride), state["crf"])
+    both, either = ops.boundary_counts(maps["truth"][picture][None], labels[None], 11, 11)
+    shown = f"{100 * float((both.double() / either).nanmean()):.1f}\u00a0%"
+    miou = f"{100 * float(ops.class_iou(ops.confusion_matrix(maps['truth'][picture], labels, 11, 11)).nanmean()):.1f}\u00a0%"
+    assert shown in seen["line"] and miou in seen["line"], (shown, miou, seen["line"])
+    at = 1 + lab.STRIDES.index(int(stride))
+    assert [row[at] for row in seen["tables"][0]][0] == stride and {shown, miou} <= {row[at] for row in seen["tables"][0]}
+
+
+@cache
+def _chain_of(stride):
+    """The layers of the network behind the maps, unlearnt, at an output stride."""
+    about = module("dense_map").shipped()["about"]
+    own = models.scorer(models.create(about["network"], num_classes=11, **about["options"]))
+    return own if stride == "32" else ops.make_dense(own, int(stride))
+
+
 
 
 def check(name, seen):
@@ -251,4 +288,4 @@ def crf(seen):
         assert "Both kernels are off" in seen["line"]
 
 
-CHECKS["crf"] = crf
+CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores, atrous, dense_map, crf)}
