@@ -231,35 +231,35 @@ export default {
     );
 
     const kernelRow = lab.controls(
-        lab.choice({
-          label: t("kernel"),
-          options: settings.kernels.map((side) => [side, `${side}×${side}`]),
-          get: () => lab.state.kernel,
-          set: (kernel) => change({ kernel }),
-        }),
-        lab.choice({
-          label: t("layers"),
-          options: Array.from({ length: settings.layers }, (_, n) => [n + 1, String(n + 1)]),
-          get: () => ratesNow().length,
-          set: (n) => {
-            const rates = ratesNow();
-            change({ rates: Array.from({ length: n }, (_, i) => rates[Math.min(i, rates.length - 1)]).join(",") });
-          },
-        }),
-      );
+      lab.choice({
+        label: t("kernel"),
+        options: settings.kernels.map((side) => [side, `${side}×${side}`]),
+        get: () => lab.state.kernel,
+        set: (kernel) => change({ kernel }),
+      }),
+      lab.choice({
+        label: t("layers"),
+        options: Array.from({ length: settings.layers }, (_, n) => [n + 1, String(n + 1)]),
+        get: () => ratesNow().length,
+        set: (n) => {
+          const rates = ratesNow();
+          change({ rates: Array.from({ length: n }, (_, i) => rates[Math.min(i, rates.length - 1)]).join(",") });
+        },
+      }),
+    );
     const rateSliders = lab.sliders(
-        ...Array.from({ length: settings.layers }, (_, n) =>
-          lab.slider({
-            label: t("layerRate", { n: n + 1 }),
-            low: 1,
-            high: settings.rate,
-            get: () => ratesNow()[n] || 1,
-            set: (rate) => change({ rates: ratesNow().map((old, at) => (at === n ? rate : old)).join(",") }),
-            show: (v) => (n < ratesNow().length ? String(v) : "–"),
-            enabled: () => n < ratesNow().length,
-          }),
-        ),
-      );
+      ...Array.from({ length: settings.layers }, (_, n) =>
+        lab.slider({
+          label: t("layerRate", { n: n + 1 }),
+          low: 1,
+          high: settings.rate,
+          get: () => ratesNow()[n] || 1,
+          set: (rate) => change({ rates: ratesNow().map((old, at) => (at === n ? rate : old)).join(",") }),
+          show: (v) => (n < ratesNow().length ? String(v) : "–"),
+          enabled: () => n < ratesNow().length,
+        }),
+      ),
+    );
     rateSliders.classList.add("sc-wide-labels");
     onlyIn(
       "taps",
@@ -409,8 +409,12 @@ export default {
         inside = down.inside * across.inside,
         counts = { m: touched, all, holes: inside - touched, out: all - inside },
         where = { y: place[0], x: place[1], k: kernel, n: span },
-        parts = [kernel === 1 ? t("lineOnePixel", where) : rates.length === 1 ? t("lineOne", { ...where, r: rates[0] }) : t("lineMany", { ...where, count: rates.length, rates: rates.join(", ") })];
-      if (kernel === 1) return parts[0];
+        parts = [
+          rates.length === 1
+            ? t("lineOne", { ...where, r: rates[0] })
+            : t("lineMany", { ...where, count: rates.length, rates: rates.join(", ") }),
+        ];
+      if (kernel === 1) return t("lineOnePixel", where);
       if (touched === all) parts.push(t("lineAll", counts));
       else if (inside === all) parts.push(t("lineHoles", counts));
       else parts.push(t(inside === touched ? "lineOutside" : "lineBoth", counts));
@@ -667,7 +671,8 @@ export default {
         });
         const holes = [];
         for (let r = 0; r < span; r += 1)
-          for (let c = 0; c < span; c += 1) if (!value(r, c) && !beyond(r, c)) holes.push([z.x + c * cell + 1, z.y + r * cell + 1, cell - 1, cell - 1]);
+          for (let c = 0; c < span; c += 1)
+            if (!value(r, c) && !beyond(r, c)) holes.push([z.x + c * cell + 1, z.y + r * cell + 1, cell - 1, cell - 1]);
         hatchCells(pen, holes, "faint", 6);
       } else {
         pen.text(title, z.x, z.y - 12, { size: 14, weight: 600, role: one ? "kernel" : "ink" });
@@ -866,12 +871,19 @@ export default {
       const put = (key, map, place, title, more) => {
         const common = { x: place.x, y: place.y, rows: map.rows, cols: map.cols, title, value: (r, c) => map.data[r * map.cols + c], ...more };
         if (numbers) grids[key].show({ ...common, cell: place.cell, max: key === "input" ? 9 : most });
-        else images[key].show({ ...common, width: map.cols * place.cell, height: map.rows * place.cell, role: key === "input" ? "input" : "output", text: (r, c) => numberText(common.value(r, c)) });
+        else
+          images[key].show({
+            ...common,
+            width: map.cols * place.cell,
+            height: map.rows * place.cell,
+            role: key === "input" ? "input" : "output",
+            text: (r, c) => numberText(common.value(r, c)),
+          });
       };
       const place = (r, c) => t("describeAt", { y: r, x: c });
 
       // What the cell pointed at reads of the image.
-      const reads = (axis, i) => seen && i >= seen[axis].low && i < seen[axis].low + seen[axis].counts.length && seen[axis].counts[i - seen[axis].low] > 0,
+      const reads = (axis, i) => seen[axis].counts[i - seen[axis].low] > 0,
         edge = (axis) => {
           const low = Math.max(0, seen[axis].low),
             end = Math.min(axis ? source.cols : source.rows, seen[axis].low + seen[axis].counts.length);
@@ -929,7 +941,8 @@ export default {
         if (numbers) {
           const empty = [];
           for (let r = 0; r < dense.rows; r += 1)
-            for (let c = 0; c < dense.cols; c += 1) if (isEmpty(r, c)) empty.push([d.x + c * d.cell + 1, d.y + r * d.cell + 1, d.cell - 1, d.cell - 1]);
+            for (let c = 0; c < dense.cols; c += 1)
+              if (isEmpty(r, c)) empty.push([d.x + c * d.cell + 1, d.y + r * d.cell + 1, d.cell - 1, d.cell - 1]);
           hatchCells(pen, empty, "faint", 6);
           for (const { r, c, role } of outlines) if (role === "bad") cross(pen, d.x + (c + 1) * d.cell - 5, d.y + r * d.cell + 5);
           if (at) pen.box(d.x + at[1] * d.cell, d.y + at[0] * d.cell, d.cell, d.cell, { role: "input", width: 3.5 });
@@ -956,7 +969,7 @@ export default {
         { size: dense.rows === source.rows && dense.cols === source.cols, values: compared.same === compared.all, field: sees[0] === sees[1] },
         {
           size: t("sizeWords", { h: dense.rows, w: dense.cols }),
-          values: compared.gone < compared.all ? t("keptWords", { n: compared.same, all: compared.all, v: compared.largest }) : t("keptFewer", { n: 0, all: compared.all }),
+          values: t(compared.gone < compared.all ? "keptWords" : "keptFewer", { n: compared.same, all: compared.all, v: compared.largest }),
           field: sees.map((side) => `${side}×${side}`).join(" → "),
         },
       );

@@ -201,7 +201,8 @@ class Reader:
 # Further states to walk through, beside the one a lab opens with and those its 'try this' sets up: in them more buttons do something.
 # Written in full, as a page writes them: Python completes a shorter text, and its answer would come between the moves.
 ALSO = {"receptive_field": ["stack=c3,d2,p2,c5,s2,t2,d4,p2 cell=none view=boxes photo=64x96"],
-        "atrous": ["view=taps kernel=3 rates=1,2,4,8 cell=none scene=numbers first=conv stride=2 filled=16 pool=yes conv=yes pad=yes at=4,6"]}
+        "atrous": ["view=taps kernel=3 rates=1,2,4,8 cell=none scene=numbers first=conv stride=2 filled=16 pool=yes conv=yes pad=yes at=4,6",
+                   "view=fill kernel=3 rates=2 cell=none scene=numbers first=pool stride=3 filled=16 pool=yes conv=yes pad=yes at=3,3"]}
 # Controls that no state makes ready: the first layer cannot come earlier, the eighth not later.
 NEVER_READY = {"receptive_field": {"button up0", "button down7"}}
 # Controls that change what the next move will do and not the picture.

@@ -26,11 +26,12 @@ def formulas(page):
 
 
 def light(page, name):
-    return page.run("(name) => { const e = document.querySelector(`[data-light=${name}]`); return [e.dataset.state, e.querySelector('.sc-detail').textContent]; }", name)
+    return page.run("""(name) => { const e = document.querySelector(`[data-light=${name}]`);
+        return [e.dataset.state, e.querySelector('.sc-detail').textContent]; }""", name)
 
 
-@pytest.mark.parametrize("state", ["", "rates=2,2,2", "kernel=5 rates=1,3 cell=0,47", "view=fill", "view=fill stride=3 first=pool conv=no", "view=fill stride=4 pad=no",
-                                   PHOTO + " filled=5"])
+@pytest.mark.parametrize("state", ["", "rates=2,2,2", "kernel=5 rates=1,3 cell=0,47", "view=fill", "view=fill stride=3 first=pool conv=no",
+                                   "view=fill stride=4 pad=no", PHOTO + " filled=5"])
 def test_what_is_shown_is_torchs(open_reader, state):
     lab = labs.atrous()
     lab.value = state
@@ -41,8 +42,8 @@ def test_what_is_shown_is_torchs(open_reader, state):
 def test_one_layer_spans_five_pixels_with_nine_taps(open_lab):
     page = opened(open_lab)
     assert formulas(page) == ["span = k + (k − 1)·(r − 1) = 3 + 2·1 = 5", "read = 3 × 3 = 9 of 5 × 5 = 25, weights = 3 × 3 = 9"]
-    assert page.line.startswith("Output (16, 24): 3×3 taps at rate 2 span 5×5 pixels. 9 of the 25 are read; 16 are holes. The taps stand 2 apart: that is the rate, "
-                                "called input stride in the paper's figure. Outputs stand 1 apart")
+    assert page.line.startswith("Output (16, 24): 3×3 taps at rate 2 span 5×5 pixels. 9 of the 25 are read; 16 are holes. The taps stand 2 apart: "
+                                "that is the rate, called input stride in the paper's figure. Outputs stand 1 apart")
     wanted = np.zeros((5, 5))
     wanted[::2, ::2] = 1
     np.testing.assert_array_equal(page.numbers("paths"), wanted)
@@ -103,7 +104,8 @@ def test_the_stride_is_removed_step_by_step(open_lab):
     page = opened(open_lab, "view=fill pool=no conv=no")
     x = torch.tensor(code.numbers()).double()
     old = code.old_map(x, "conv", 2)
-    assert formulas(page)[:2] == ["old net: conv 3×3, stride 2 → max pool 3×3 → conv 3×3", "now: conv 3×3, stride 1 → max pool 3×3 → conv 3×3"]
+    assert formulas(page)[:2] == ["old net: conv 3×3, stride 2 → max pool 3×3 → conv 3×3",
+                                  "now: conv 3×3, stride 1 → max pool 3×3 → conv 3×3"]
     assert light(page, "size") == ["yes", "12×12 cells"] and light(page, "field") == ["no", "11×11 → 7×7"]
     assert light(page, "values")[0] == "no" and "The pooling is not dilated" in page.line and "The convolution is not dilated" in page.line
     page.page.get_by_label("dilate the convolution").check()
@@ -177,7 +179,8 @@ def test_things_to_try(open_lab):
     assert page.state["filled"] == 1 and page.state["scene"] == "photo"
 
 
-@pytest.mark.parametrize("state, part", [("rates=2,2,2", "photo"), (DENSEST, "photo"), (LARGEST, "photo"), ("view=fill", "dense"), (PHOTO, "denseImage")])
+@pytest.mark.parametrize("state, part", [("rates=2,2,2", "photo"), (DENSEST, "photo"), (LARGEST, "photo"), ("view=fill", "dense"),
+                                         (PHOTO, "denseImage")])
 def test_a_move_costs_less_than_a_frame(open_lab, state, part, record_property):
     page = opened(open_lab, state)
     page.run("() => { window.saves = 0; lab().model.save_changes = () => { saves += 1; }; }")
@@ -195,8 +198,9 @@ def test_numbers_are_large_enough_and_nothing_sticks_out(open_lab):
             page = opened(open_lab, state, width=width)
             assert min(page.font_sizes) >= 14
             assert page.run("document.documentElement.scrollWidth <= innerWidth"), (width, state)
-            parts = page.run("""lab().stages[0].parts.filter((p) => p.shown && p.shown.rows && p.name !== 'output').map((p) => [p.shown.x, p.shown.x + p.shown.cols * p.shown.cellWidth,
+            parts = page.run("""lab().stages[0].parts.filter((p) => p.shown).map((p) => [p.shown.x, p.shown.x + p.shown.cols * p.shown.cellWidth,
                 p.shown.y + p.shown.rows * p.shown.cellHeight, lab().stageWidth, parseFloat(lab().stages[0].canvas.style.height)])""")
             for left, right, bottom, wide, tall in parts:
                 assert left >= 0 and right <= wide + 0.5 and bottom <= tall, (width, state, left, right, bottom)
-    assert opened(open_lab, "view=fill", width=360).run("[part('input'), part('old'), part('dense')].every((p) => p.shown.numbersFit)"), "numbers can be read on a phone"
+    page = opened(open_lab, "view=fill", width=360)
+    assert page.run("['input', 'old', 'dense'].every((name) => part(name).shown.numbersFit)"), "numbers can be read on a phone"
