@@ -215,7 +215,7 @@ with torch.device("meta"):
     dense_trunk = ops.make_dense(models.vgg.VGG16().features, output_stride=8)
 whole = ops.receptive_field(dense_trunk, (256, 256)).stride[0]
 layer = dense_trunk.conv5_3
-print(T(en="in the figure: input stride", ko="그 그림에서 input stride"), input_stride, "|", T(en="output stride", ko="output stride"), output_stride)
+print(T(en="in the figure: input stride", ko="그 그림에서 input stride"), input_stride, "|", T(en="output stride", ko="출력 사이의 간격 output stride"), output_stride)
 print(T(en="conv5_3 of a VGG16 at output stride 8: rate", ko="출력 스트라이드가 8인 VGG16의 conv5_3, 팽창률"), layer.dilation[0], "|", T(en="its own step", ko="이 층의 간격"), layer.stride[0], "|", T(en="output stride of the network", ko="네트워크의 출력 스트라이드"), whole)
 exercises.claims.decide("2.5")
 assert (input_stride, output_stride) == (2, 1) and (layer.dilation[0], layer.stride[0], int(whole)) == (2, 1, 8)
