@@ -558,7 +558,7 @@ export default {
       pen.text(t("pixelTitle", { r: r + 1, c: c + 1 }), x, y + 8, { weight: 600, most: width });
       const columns = [
         ["network", "input", p, 1, (l) => percent(p[l])],
-        ["neighbours", "kernel", pull, most, (l) => `+${pull[l].toFixed(1)}`],
+        [lab.narrow ? "neighboursShort" : "neighbours", "kernel", pull, most, (l) => `+${pull[l].toFixed(1)}`],
         [step ? "after" : "before", "output", result, 1, (l) => percent(result[l])],
       ];
       const top = y + row + 8;

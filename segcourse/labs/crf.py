@@ -286,6 +286,7 @@ class CrfLab(Lab):
             "pixelTitle": say(en="Pixel in row {r}, column {c}", ko="{r}행 {c}열 픽셀"),
             "column.network": say(en="network", ko="네트워크"),
             "column.neighbours": say(en="+ neighbours", ko="+ 이웃"),
+            "column.neighboursShort": say(en="+ others", ko="+ 이웃"),
             "column.after": say(en="after {n}", ko="{n}번 뒤"),
             "column.before": say(en="so far", ko="지금"),
             "softmax": say(en=" → softmax → ", ko=" → 소프트맥스 → "),

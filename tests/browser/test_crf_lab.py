@@ -1,8 +1,8 @@
+import base64
 import sys
 
 import numpy as np
 import pytest
-import torch
 
 from segcourse import labs
 from segcourse.language import reading
@@ -52,15 +52,13 @@ def with_kernel(open_lab, monkeypatch):
 
 
 def base64_of(data):
-    import base64
-
     return base64.b64encode(data).decode("ascii")
 
 
-def now(page, code_):
+def now(page, script):
     """JavaScript's answer at once, where `run` would wait for an answer of Python."""
     page.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return page.page.evaluate(code_)
+    return page.page.evaluate(script)
 
 
 def slide(page, field, value):
@@ -88,7 +86,7 @@ def test_pictures_line_and_table_say_what_the_operation_says(open_lab, iteration
         assert f"After iteration {iteration}, {moved_in(found, iteration)} of 19200 pixels" in page.line
     else:
         assert page.line.startswith("What the network says")
-    assert f"row 41, column 116 " in page.line and names[found.labels[0][40, 115]] in page.line and names[labels[40, 115]] in page.line
+    assert "row 41, column 116 " in page.line and names[found.labels[0][40, 115]] in page.line and names[labels[40, 115]] in page.line
     heard = code.listening(START, 40, 115)
     shares = np.array([heard[labels == k].sum() for k in range(6)]) / heard.sum()
     assert f"{round(100 * shares.max())}\u00a0% of its attention to pixels labelled {names[shares.argmax()]}." in page.line
@@ -244,7 +242,7 @@ PATH = """(() => { const s = part('large').shown, b = lab().stages[0].canvas.get
     [b.left + s.x + s.width * (0.5 + 0.45 * Math.sin(i * 0.7)), b.top + s.y + s.height * (0.5 + 0.45 * Math.cos(i * 0.31))]; })()"""
 
 
-@pytest.mark.parametrize("state", ["", "view=listens", "view=neighbours iteration=1"])
+@pytest.mark.parametrize("state", ["", *(pytest.param(state, marks=pytest.mark.slow) for state in ("view=listens", "view=neighbours iteration=1"))])
 def test_a_move_costs_less_than_a_frame(open_lab, state, record_property):
     page = opened(open_lab, state)
     took = page.time_moves(PATH)
@@ -253,6 +251,7 @@ def test_a_move_costs_less_than_a_frame(open_lab, state, record_property):
     assert took["frames"] >= 150 and took["p95"] <= 16, took
 
 
+@pytest.mark.slow
 def test_words_are_large_enough_and_nothing_sticks_out(open_lab):
     for language in ("en", "ko"):
         for width in (800, 560, 360):
