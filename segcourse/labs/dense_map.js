@@ -185,17 +185,6 @@ export default {
           return bestOf(Array.from({ length: classes }, (_, k) => scores[k * map.rows * map.cols + i]));
         }),
       );
-    const range = (picture) =>
-      once(`range ${picture}`, () => {
-        let low = 0,
-          high = 1;
-        for (const { stride } of strides)
-          for (const v of scoresOf(maps[stride], picture)) {
-            low = Math.min(low, v);
-            high = Math.max(high, v);
-          }
-        return [low, high];
-      });
 
     // ---------------------------------------------------------------- the cell pointed at
     let hovered = null, // shown, and gone when the pointer goes
@@ -462,7 +451,8 @@ export default {
     /** The scores of the cell, class by class; at each a mark for what the coarse map says there. */
     function drawScores(pen, p, state, cell, scores, marks) {
       const { ctx } = pen,
-        [low, high] = range(pictureOf(state)),
+        low = Math.min(0, ...scores, ...marks),
+        high = Math.max(1, ...scores, ...marks),
         labelWide = 18 + Math.max(...Array.from({ length: classes }, (_, k) => pen.measure(nameOf(k)))),
         room = p.width - labelWide - 50,
         zero = p.x + labelWide + 6 + (-low / (high - low)) * room,
