@@ -120,7 +120,7 @@ export default {
       return lab.data.slice(from, from + length);
     }
 
-    const pictureOf = (state) => clamp(state.picture, 1, pictures) - 1,
+    const pictureOf = (state) => clamp(Number(state.picture), 1, pictures) - 1,
       withCrf = (state) => hasCrf && state.crf,
       mapOf = (state) => maps[state.stride];
 
@@ -331,8 +331,8 @@ export default {
         ? lab.choice({
             field: "picture",
             label: t("picture"),
-            options: Array.from({ length: pictures }, (_, n) => [n + 1, String(n + 1)]),
-            get: () => pictureOf(lab.state) + 1,
+            options: Array.from({ length: pictures }, (_, n) => [String(n + 1), String(n + 1)]),
+            get: () => String(pictureOf(lab.state) + 1),
           })
         : "",
     );
@@ -343,12 +343,12 @@ export default {
     };
     const [s32, , s8] = strides.map(({ stride }) => String(stride));
     lab.tryThis([
-      { text: t("try1"), press: tried({ stride: s32, crf: false, cell: null }) },
+      { text: t("try1", { n: first.rows * first.cols }), press: tried({ stride: s32, crf: false, cell: null }) },
       { text: t("try2"), press: tried({ stride: s8, crf: false, cell: nearestCell(maps[s8], placeOf(first, [Math.floor(first.rows / 2), Math.floor(first.cols / 2)])) }) },
       ...(hasCrf
         ? [
             { text: t("try3"), press: tried({ stride: s8, crf: false, cell: null }) },
-            { text: t("try4"), press: tried({ stride: s32, crf: true, cell: null }) },
+            { text: t("try4", { n: first.rows * first.cols }), press: tried({ stride: s32, crf: true, cell: null, picture: String(Math.min(2, pictures)) }) },
           ]
         : []),
     ]);

@@ -3,7 +3,7 @@
 import re
 
 # What stays in Latin letters in a Korean sentence: abbreviations, names of networks, and names a reader meets in code.
-ALLOWED = {"IoU", "mIoU", "ReLU", "FCN", "VGG", "CamVid", "max", "valid", "same", "void"}
+ALLOWED = {"IoU", "mIoU", "ReLU", "FCN", "VGG", "CamVid", "max", "valid", "same", "void", "CRF", "bilateral", "ln"}
 # Formulas: A and P are matrices, x and y what they act on.
 FORMULA = re.compile(r"[AP]{0,2}[ABPxyks]?$")
 
