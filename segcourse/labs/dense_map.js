@@ -294,7 +294,7 @@ export default {
       if (name === "rowField") return of.field.join("×");
       if (name === "rowCost")
         return of.stride === first.stride
-          ? t("cost", { m: numberText(of.multiply_adds / 1e6, 0), e: numberText(of.multiply_adds / 1e8, 1) })
+          ? t("cost", { n: lab.language === "ko" ? numberText(of.multiply_adds / 1e8, 1) : numberText(of.multiply_adds / 1e6, 0) })
           : t("times", { n: (of.multiply_adds / first.multiply_adds).toFixed(1) });
       const key = name.startsWith("rowBoundary") ? "boundary_iou" : "miou";
       return percentText((name.endsWith("All") ? scores.all : scores.shown[pictureOf(state)])[key]);

@@ -142,7 +142,7 @@ class DenseMapLab(Lab):
             "rowMiou": say(en="mIoU{crf}", ko="mIoU{crf}"),
             "rowAll": say(en="all {n} pictures", ko="{n}장 전체"),
             "withCrf": say(en=" with CRF", ko="(CRF 뒤)"),
-            "cost": say(en="{m} M", ko="{e}억"),
+            "cost": say(en="{n} M", ko="{n}억"),
             "times": say(en="×{n}", ko="×{n}"),
             "percent": say(en="{v}\u00a0%", ko="{v}%"),
             "formulaCells": say(en="cells = ", ko="칸 수 = "),
