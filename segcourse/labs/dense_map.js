@@ -120,7 +120,7 @@ export default {
       return lab.data.slice(from, from + length);
     }
 
-    const pictureOf = (state) => clamp(state.picture, 1, pictures) - 1,
+    const pictureOf = (state) => clamp(Number(state.picture), 1, pictures) - 1,
       withCrf = (state) => hasCrf && state.crf,
       mapOf = (state) => maps[state.stride];
 
@@ -185,17 +185,6 @@ export default {
           return bestOf(Array.from({ length: classes }, (_, k) => scores[k * map.rows * map.cols + i]));
         }),
       );
-    const range = (picture) =>
-      once(`range ${picture}`, () => {
-        let low = 0,
-          high = 1;
-        for (const { stride } of strides)
-          for (const v of scoresOf(maps[stride], picture)) {
-            low = Math.min(low, v);
-            high = Math.max(high, v);
-          }
-        return [low, high];
-      });
 
     // ---------------------------------------------------------------- the cell pointed at
     let hovered = null, // shown, and gone when the pointer goes
@@ -305,7 +294,7 @@ export default {
       if (name === "rowField") return of.field.join("×");
       if (name === "rowCost")
         return of.stride === first.stride
-          ? t("cost", { m: numberText(of.multiply_adds / 1e6, 0), e: numberText(of.multiply_adds / 1e8, 1) })
+          ? t("cost", { n: lab.language === "ko" ? numberText(of.multiply_adds / 1e8, 1) : numberText(of.multiply_adds / 1e6, 0) })
           : t("times", { n: (of.multiply_adds / first.multiply_adds).toFixed(1) });
       const key = name.startsWith("rowBoundary") ? "boundary_iou" : "miou";
       return percentText((name.endsWith("All") ? scores.all : scores.shown[pictureOf(state)])[key]);
@@ -342,8 +331,8 @@ export default {
         ? lab.choice({
             field: "picture",
             label: t("picture"),
-            options: Array.from({ length: pictures }, (_, n) => [n + 1, String(n + 1)]),
-            get: () => pictureOf(lab.state) + 1,
+            options: Array.from({ length: pictures }, (_, n) => [String(n + 1), String(n + 1)]),
+            get: () => String(pictureOf(lab.state) + 1),
           })
         : "",
     );
@@ -354,12 +343,12 @@ export default {
     };
     const [s32, , s8] = strides.map(({ stride }) => String(stride));
     lab.tryThis([
-      { text: t("try1"), press: tried({ stride: s32, crf: false, cell: null }) },
+      { text: t("try1", { n: first.rows * first.cols }), press: tried({ stride: s32, crf: false, cell: null }) },
       { text: t("try2"), press: tried({ stride: s8, crf: false, cell: nearestCell(maps[s8], placeOf(first, [Math.floor(first.rows / 2), Math.floor(first.cols / 2)])) }) },
       ...(hasCrf
         ? [
             { text: t("try3"), press: tried({ stride: s8, crf: false, cell: null }) },
-            { text: t("try4"), press: tried({ stride: s32, crf: true, cell: null }) },
+            { text: t("try4", { n: first.rows * first.cols }), press: tried({ stride: s32, crf: true, cell: null, picture: String(Math.min(2, pictures)) }) },
           ]
         : []),
     ]);
@@ -462,7 +451,8 @@ export default {
     /** The scores of the cell, class by class; at each a mark for what the coarse map says there. */
     function drawScores(pen, p, state, cell, scores, marks) {
       const { ctx } = pen,
-        [low, high] = range(pictureOf(state)),
+        low = Math.min(0, ...scores, ...marks),
+        high = Math.max(1, ...scores, ...marks),
         labelWide = 18 + Math.max(...Array.from({ length: classes }, (_, k) => pen.measure(nameOf(k)))),
         room = p.width - labelWide - 50,
         zero = p.x + labelWide + 6 + (-low / (high - low)) * room,

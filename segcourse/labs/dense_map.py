@@ -73,15 +73,13 @@ class DenseMapLab(Lab):
     fields = (
         Field(name="stride", kind="choice", default="32", options=tuple(str(stride) for stride in STRIDES)),
         Field(name="crf", kind="flag", default=False),
-        Field(name="picture", kind="int", default=1, low=1, high=MOST),
+        Field(name="picture", kind="choice", default="1", options=tuple(str(n) for n in range(1, MOST + 1))),
         Field(name="cell", kind="cell", default=None),
     )
 
     def __init__(self, *, maps: dict | None = None, **state):
         self.maps = shipped() if maps is None else checked(maps)
-        if "stride" in state:
-            state["stride"] = str(state["stride"])
-        super().__init__(**state)
+        super().__init__(**{name: str(value) if name in ("stride", "picture") else value for name, value in state.items()})
 
     @property
     def crf(self) -> bool:
@@ -144,7 +142,7 @@ class DenseMapLab(Lab):
             "rowMiou": say(en="mIoU{crf}", ko="mIoU{crf}"),
             "rowAll": say(en="all {n} pictures", ko="{n}장 전체"),
             "withCrf": say(en=" with CRF", ko="(CRF 뒤)"),
-            "cost": say(en="{m} M", ko="{e}억"),
+            "cost": say(en="{n} M", ko="{n}억"),
             "times": say(en="×{n}", ko="×{n}"),
             "percent": say(en="{v}\u00a0%", ko="{v}%"),
             "formulaCells": say(en="cells = ", ko="칸 수 = "),
@@ -160,14 +158,14 @@ class DenseMapLab(Lab):
             "lineScores": say(en="In this picture boundary IoU is {b}, mIoU {m}.", ko="이 이미지의 경계 IoU는 {b}, mIoU는 {m}예요."),
             "lineCrf": say(en="The CRF takes boundary IoU in this picture from {b0} to {b}, mIoU from {m0} to {m}; the cells are what they were.",
                            ko="CRF를 켜니 이 이미지의 경계 IoU가 {b0}에서 {b}로, mIoU가 {m0}에서 {m}로 바뀌었어요. 칸의 점수는 그대로예요."),
-            "try1": say(en="24 cells for a whole street. Before you go to 16 and 8: how many cells will there be, and which rows of the table will stay as they are?",
-                        ko="거리 전체를 24칸으로 봐요. 16과 8로 바꾸기 전에 맞혀 보세요. 칸은 몇 개가 될까요? 표에서 그대로인 줄은 무엇일까요?"),
+            "try1": say(en="{n} cells for a whole picture. Before you go to 16 and 8: how many cells will there be, and which rows of the table will stay as they are?",
+                        ko="이미지 전체를 {n}칸으로 봐요. 16과 8로 바꾸기 전에 맞혀 보세요. 칸은 몇 개가 될까요? 표에서 그대로인 줄은 무엇일까요?"),
             "try2": say(en="An old cell at stride 8: every bar ends at its mark. Go one cell aside with the arrow keys. Do the bars still end there?",
                         ko="스트라이드 8의 원래 칸이에요. 막대가 모두 눈금에서 끝나죠. 화살표 키로 한 칸 옆으로 가 보세요. 이번에도 눈금에서 끝날까요?"),
             "try3": say(en="The densest map, and the outlines are still round. Which problem is left? Switch on the CRF and watch the edges, then the poles.",
                         ko="가장 촘촘한 맵인데 윤곽은 여전히 둥글어요. 아직 남은 문제는 무엇일까요? CRF를 켜고 윤곽과 기둥을 살펴보세요."),
-            "try4": say(en="Now the CRF on the coarsest map. Can it bring back what 24 cells have missed?",
-                        ko="이번에는 가장 성긴 맵에 CRF를 켰어요. 24칸이 놓친 것을 CRF가 되찾을 수 있을까요?"),
+            "try4": say(en="The coarsest map again, of another picture, and the CRF is on. Can it bring back what {n} cells have missed?",
+                        ko="이번에는 다른 이미지예요. 가장 성긴 맵에 CRF를 켰어요. {n}칸이 놓친 것을 CRF가 되찾을 수 있을까요?"),
         } | {f"class.{label}": palette.name(label) for label in (*range(len(palette)), palette.void)}
 
     def static_picture(self):

@@ -74,7 +74,7 @@ def test_a_cell_lists_its_scores_and_what_the_coarse_map_says_there(open_lab):
 def test_the_table_says_what_was_measured(open_lab):
     for state, name in (("", "plain"), ("crf=yes picture=3", "crf")):
         page = opened(open_lab, state)
-        picture = page.state["picture"]
+        picture = int(page.state["picture"])
         for stride in code.STRIDES:
             of, said = STRIDES[str(stride)], list(column(page, stride).values())
             h, w = of["cells"]
@@ -157,7 +157,7 @@ def test_the_things_to_try_are_set_up(open_lab):
     buttons = page.page.locator(".sc-try button")
     assert buttons.count() == 4
     buttons.nth(0).click()
-    assert (page.state["stride"], page.state["crf"], page.state["picture"]) == ("32", False, 2) and "4×6 = 24 cells" in page.line
+    assert (page.state["stride"], page.state["crf"], page.state["picture"]) == ("32", False, "2") and "4×6 = 24 cells" in page.line
     buttons.nth(1).click()
     assert page.state["cell"] == (8, 12) and "an old one" in page.line
     page.run("document.querySelector('[data-grid=cells]').focus()")

@@ -206,7 +206,7 @@ def atrous(seen):
 
 def dense_map(seen):
     lab, state = module("dense_map"), seen["state"]
-    maps, stride, picture = lab.shipped(), state["stride"], state["picture"] - 1
+    maps, stride, picture = lab.shipped(), state["stride"], int(state["picture"]) - 1
     of, scores = maps["about"]["strides"][stride], maps[f"scores{stride}"][picture]
     rows, columns = of["cells"]
     close(seen, "cells", scores.argmax(0))

@@ -137,12 +137,12 @@ def test_the_page_predicts_what_was_scored(in_node, stride):
 
 
 def test_what_the_chapter_says_of_it():
-    """The story of the lab, over the whole split: density helps, the cost grows, the CRF works on the outlines."""
+    """Over the whole split: the cost grows, the denser maps leave boundary IoU about where it was (outlines stay round), the CRF raises it."""
     cost = [ABOUT["strides"][str(stride)]["multiply_adds"] for stride in code.STRIDES]
-    assert cost[0] < cost[1] < cost[2]
+    assert cost[0] < cost[1] < cost[2] and 3.5 < cost[2] / cost[0] < 4.5
     plain, after = ({stride: ABOUT["strides"][str(stride)]["scores"][name]["all"]["boundary_iou"] for stride in code.STRIDES} for name in ("plain", "crf"))
-    assert plain[8] > plain[32], plain
-    assert all(after[stride] > plain[stride] for stride in code.STRIDES), (plain, after)
+    assert 0 < max(plain.values()) - plain[32] < 0.02, plain
+    assert all(after[stride] > plain[stride] + 0.03 for stride in code.STRIDES), (plain, after)
 
 
 # -- the lab -----------------------------------------------------------------------------------------------------------------------
