@@ -285,6 +285,19 @@ def bench_dense_map(
     bench.dense_map(steps=steps, out=out)
 
 
+@bench_app.command("crf", help=say(en="The dense CRF beside pydensecrf2 (where it is installed) and beside the definition: time, difference, memory; writes segcourse/results/crf.json.",
+                                   ko="완전 연결 CRF의 시간, 차이, 메모리를 재서 pydensecrf2(설치돼 있으면), 정의대로 한 계산과 견줘요. segcourse/results/crf.json에 적어요."))
+def bench_crf(
+    quick: Annotated[bool, typer.Option(help=say(en="one small size, once, for a trial; writes nothing", ko="작은 크기 하나만 한 번 재는 시범 실행, 저장하지 않아요"))] = False,
+    device: Device = "auto",
+    repeats: Annotated[Optional[int], typer.Option(min=1, help=say(en="of both, in turn (default 9), for a trial; writes nothing", ko="번갈아 되풀이할 횟수(기본 9). 정하면 시범 실행이라 저장하지 않아요"))] = None,
+    json_: Annotated[Optional[Path], typer.Option("--json", help=say(en="file to write the result to as well", ko="결과를 함께 적을 파일"))] = None,
+) -> None:
+    from segcourse.commands import bench
+
+    bench.crf(quick=quick, device=device, repeats=repeats, json_path=json_)
+
+
 @app.command(help=say(en="Open JupyterLab on the chapters.", ko="JupyterLab으로 강의를 열어요."))
 def lab(
     browser: Annotated[bool, typer.Option(help=say(en="open a browser; without one the address is printed", ko="브라우저를 열어요. 열지 않으면 주소를 보여 줘요"))] = True,

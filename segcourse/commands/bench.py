@@ -1,4 +1,4 @@
-"""`segcourse bench`: the chapters' comparisons, the table on CamVid, speed and the record."""
+"""`segcourse bench`: the chapters' comparisons, the table on CamVid, speed, the record and the CRF."""
 
 import sys
 from pathlib import Path
@@ -83,6 +83,19 @@ def dense_map(*, steps: int | None, out: Path | None) -> None:
                              ko="--steps를 주면 시범 실행이라 패키지의 파일은 그대로 둬요. --out으로 저장할 파일을 정해 주세요."))
     path = dense_maps.make(out, steps=steps, report=lambda line: print(line, flush=True))
     print(say(en=f"written: {path}", ko=f"{path} 파일에 적었어요."))
+
+
+def crf(*, quick: bool, device: str, repeats: int | None, json_path: Path | None) -> None:
+    """`ops.dense_crf` beside pydensecrf2 and the definition; written to crf.json, a trial to --json alone."""
+    from segcourse.training import crf_speed
+    from segcourse.training import device as devices
+
+    results = crf_speed.measure(device=devices.choose(device), quick=quick, repeats=repeats, report=lambda text: print(text, flush=True))
+    show([crf_speed.head(), *map(crf_speed.line, results["rows"])],
+         title=say(en=f"dense CRF, {results['labels']} labels, set-up included, medians of {results['repeats']}", ko=f"완전 연결 CRF, 레이블 {results['labels']}개, 준비 시간 포함, {results['repeats']}번의 중앙값"))
+    for text in crf_speed.notes(results):
+        print(text)
+    _keep(results, None if quick or repeats is not None else "crf", json_path)
 
 
 def _keep(results: dict, name: str | None, json_path: Path | None) -> None:
