@@ -6,7 +6,6 @@ Chapter 02, claims 2.1, 2.1b, 2.2, 2.6. Chen et al. (2015, section 3): the hole 
 import json
 from functools import cache
 from importlib import resources
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -17,7 +16,8 @@ from segcourse.datasets import palettes
 from segcourse.figures.base import percent
 from segcourse.labs.base import Field, Lab, module_source, style_source
 from segcourse.language import say
-from segcourse.models.enlarge import enlarged
+from segcourse.models import dense
+from segcourse.models.geometry import Grid
 
 STRIDES = (32, 16, 8)
 MOST = 9                        # pictures
@@ -56,7 +56,7 @@ def prediction(maps: dict, picture: int, stride: int, crf: bool = False) -> Tens
     if crf:
         return maps[f"crf{stride}"][picture].long()
     of = maps["about"]["strides"][str(stride)]
-    return enlarged(maps[f"scores{stride}"][picture].double(), SimpleNamespace(**{key: of[key] for key in ("scale", "shift")}), maps["truth"].shape[1:]).argmax(0)
+    return dense.enlarge(maps[f"scores{stride}"][picture][None].double(), Grid(of["scale"], of["shift"]), tuple(maps["truth"].shape[1:]))[0].argmax(0)
 
 
 class DenseMapLab(Lab):

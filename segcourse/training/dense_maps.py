@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from segcourse import models, ops
 from segcourse.datasets import normalise
 from segcourse.language import josa, say
-from segcourse.models.enlarge import enlarged
-from segcourse.models.geometry import Grid
+from segcourse.models import dense
 from segcourse.training.scores import Scores, total
 
 FORMAT = "segcourse-dense-map-1"
@@ -70,16 +69,11 @@ def scorers(model: nn.Module) -> dict[int, nn.Module]:
     Raises ValueError as `models.scorer` does, and for a network whose own output stride is not 32.
     """
     own = models.scorer(model).eval()
-    found = grid_of(own).scale
+    found = dense.grid(own).scale
     if found != STRIDES[0]:
         raise ValueError(say(en=f"the lab starts at output stride {STRIDES[0]}, and {type(model).__name__} has {found}: use models.create('fcn32s', ...)",
                              ko=f"이 실험실은 출력 스트라이드 {STRIDES[0]}에서 시작하는데 {type(model).__name__}의 출력 스트라이드는 {josa(found, '이에요/예요')}. models.create('fcn32s', ...)를 써 주세요."))
     return {STRIDES[0]: own} | {stride: ops.make_dense(own, stride).eval() for stride in STRIDES[1:]}
-
-
-def grid_of(network: nn.Module) -> Grid:
-    """Where the cells of a chain of layers stand over the picture."""
-    return Grid().after_all(layer for layer in network.modules() if not list(layer.children()))
 
 
 @torch.no_grad()
@@ -132,12 +126,12 @@ def _computed(model: nn.Module, dataset, show: tuple[int, ...], crf: dict | None
     about = {"format": FORMAT, "classes": list(dataset.classes), "palette": dataset.name, "size": list(size), "shown": list(show), "pictures": len(dataset) if whole else len(show),
              "data": f"{dataset.name} {dataset.split}", "crf": crf, "strides": {}, "old_cells": {str(stride): value for stride, value in old_cells(model, images).items()}}
     for stride, network in networks.items():
-        grid, field = grid_of(network), ops.receptive_field(network, size)
+        grid, field = dense.grid(network), ops.receptive_field(network, size)
         parts = {"plain": [], "crf": []}
 
         def scored(pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor | None, list[Scores], list[Scores]]:
             scores = network(normalise(pictures).to(first))
-            logits = enlarged(scores.double(), grid, size)
+            logits = dense.enlarge(scores.double(), grid, size)
             after = None if crf is None else _crf(logits.float(), pictures, crf)
             plain = [Scores.from_labels(p, t, dataset.num_classes, **names) for p, t in zip(logits.argmax(1), labels)]
             return scores, after, plain, [] if after is None else [Scores.from_labels(p, t, dataset.num_classes, **names) for p, t in zip(after, labels)]
@@ -173,7 +167,7 @@ def tune(model: nn.Module, dataset, pictures: int = TUNED_ON, stride: int = STRI
     model.eval()
     network = scorers(model)[stride]
     images, truth = dataset.stack(range(min(pictures, len(dataset))))
-    logits = enlarged(network(normalise(images).to(next(model.parameters()))), grid_of(network), tuple(images.shape[-2:]))
+    logits = dense.enlarge(network(normalise(images).to(next(model.parameters()))), dense.grid(network), tuple(images.shape[-2:]))
     trials = []
     for values in itertools.product(*GRID.values()):
         options = dict(zip(GRID, values)) | SMOOTH
