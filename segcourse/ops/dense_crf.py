@@ -191,7 +191,7 @@ def padded(labels: int) -> int:
 
 def bytes_per_pixel(labels: int) -> int:
     """Memory that float32 mean field takes for each pixel, as measured, where a pixel shares its corners; the lattice's tables come on top."""
-    return 600 + 20 * padded(labels)
+    return 350 + 20 * padded(labels)
 
 
 def _as_maps(q: Tensor, like: Tensor) -> Tensor:
