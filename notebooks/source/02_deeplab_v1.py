@@ -17,7 +17,7 @@
 # %% [markdown] lang="ko"
 # # 02 · DeepLab v1, 더 촘촘한 맵과 픽셀끼리의 대화
 #
-# **분류 네트워크가 맵을 그만 줄이고, 그다음에 이웃한 픽셀끼리 서로 묻게 하면 윤곽이 또렷해질까요?**
+# **분류 네트워크가 맵을 줄이지 못하게 막고, 그다음에 이웃한 픽셀끼리 이야기하게 하면 윤곽이 또렷해질까요?**
 #
 # 점수 맵과 스트라이드, 수용 영역을 다루는 [01장](01_fcn.ipynb)을 먼저 읽어 주세요.
 #
@@ -46,8 +46,8 @@ def all_knowing(truth, stride):
     return F.interpolate(F.avg_pool2d(shares, stride), scale_factor=stride, mode="bilinear", align_corners=False)[0].argmax(0).to(torch.uint8)
 
 figures.images([street, truth, all_knowing(truth, 8), all_knowing(truth, 32)], columns=2, titles=[
-    T(en="One street ...", ko="거리 사진 한 장"), T(en="... and its labels", ko="정답 레이블"),
-    T(en="Known without error, but in cells of 8x8", ko="정답을 다 알아도 8x8칸마다 하나씩이면"), T(en="... and in cells of 32x32", ko="32x32칸마다 하나씩이면")])
+    T(en="One street ...", ko="거리 사진 한 장"), T(en="... and its labels", ko="정답 레이블(ground-truth mask)"),
+    T(en="Known without error, but in cells of 8x8", ko="정답을 다 알아도 칸 하나가 8x8 픽셀이면"), T(en="... and in cells of 32x32", ko="칸 하나가 32x32 픽셀이면")])
 
 # %% [markdown] lang="en"
 # ## The problem: right, and yet blurred
@@ -60,17 +60,17 @@ figures.images([street, truth, all_knowing(truth, 8), all_knowing(truth, 32)], c
 # %% [markdown] lang="ko"
 # ## 맞혔는데도 흐린 문제
 #
-# 아래 두 그림은 네트워크가 그린 게 아니에요. 칸마다 정답을 그대로 알려 줬어요. 이 칸에 도로가 몇 픽셀이고 기둥이 몇 픽셀인지요. 그런 다음 맵을 키웠어요. 그런데도 자전거는
-# 얼룩이 되었고, 32에서는 기둥이 사라졌어요. 그러니 문제의 한 부분은 네트워크가 얼마나 잘 알아보느냐와 아무 상관이 없어요. 32x32 픽셀마다 한 칸뿐인 맵에는 가는 물체가 들어갈 자리가 없거든요.
+# 아랫줄의 두 그림은 네트워크가 그린 게 아니에요. 칸마다 정답을 그대로 알려 줬거든요. 도로가 몇 픽셀이고 기둥이 몇 픽셀인지까지요. 그런 다음 맵을 키우기만 했어요. 그런데도 자전거는
+# 얼룩이 되었고, 32에서는 기둥이 사라졌어요. 그러니 문제의 일부는 네트워크가 얼마나 잘 알아보느냐와 아무 상관이 없어요. 32x32 픽셀마다 한 칸뿐인 맵에는 가는 물체가 들어갈 자리가 없거든요.
 #
-# 이것만으로 점수를 얼마나 잃을까요? 다 아는 칸을 사진 20장에서 채점해 볼게요.
+# 이것만으로 얼마나 손해를 볼까요? 정답을 다 아는 칸을 사진 20장에서 평가해 볼게요.
 
 # %% tags=["nbval-check-output"]
 pictures, labels = datasets.load("streets", "test", size=(128, 192), length=20).stack()
 for stride in (32, 16, 8):
     guess = torch.stack([all_knowing(label, stride) for label in labels])
     scores = training.Scores.from_labels(guess, labels, num_classes=11)
-    print(T(en=f"cells of {stride}x{stride}:", ko=f"{stride}x{stride}칸:"), f"mIoU {scores.miou:.0%} |", T(en="boundary IoU", ko="경계 IoU"), f"{scores.boundary_iou:.0%} |",
+    print(T(en=f"cells of {stride}x{stride}:", ko=f"칸 크기 {stride}x{stride}:"), f"mIoU {scores.miou:.0%} |", T(en="boundary IoU", ko="경계 IoU"), f"{scores.boundary_iou:.0%} |",
           T(en="pole IoU", ko="기둥 IoU"), f"{scores.iou[2].item():.0%}")
 
 # %% [markdown] lang="en"
@@ -87,7 +87,7 @@ for stride in (32, 16, 8):
 #
 # ## 실행하기 전에 골라 보기
 #
-# 강의 노트에서 DeepLab을 설명한 말을 조금 다듬어 적었어요. 이 가운데 두 줄은 서로 맞지 않아요. *지금* 한 줄씩 읽고 얼마나 맞는 말인지 골라 보세요.
+# 강의 노트에서 DeepLab을 설명한 말을 조금 다듬어 적었어요. 이 가운데 두 줄은 서로 어긋나요. *지금* 한 줄씩 읽고 얼마나 맞는 말인지 골라 보세요.
 
 # %% tags=["look"]
 exercises.claims.sheet("02")
@@ -101,14 +101,14 @@ exercises.claims.sheet("02")
 # %% [markdown] lang="ko"
 # ### 정말 문제가 두 가지일까요?
 #
-# 학습하지 않아도 되는 측정을 두 가지 해 볼게요. AlexNet과 VGG16의 몸통은 사진을 얼마나 줄일까요? 그리고 사진이 딱 한 픽셀 움직이면 최대 풀링을 거친 맵은 얼마나 달라질까요?
+# 학습하지 않고도 잴 수 있는 것 두 가지를 재 볼게요. AlexNet과 VGG16의 몸통은 사진을 얼마나 줄일까요? 그리고 사진이 딱 한 픽셀 움직이면 최대 풀링을 거친 맵은 얼마나 달라질까요?
 # 사진이 달라진 정도와 비교해 볼게요.
 
 # %% tags=["claim-2.1", "nbval-check-output"]
 with torch.device("meta"):
     trunks = {"AlexNet": models.create("fcn_alexnet", num_classes=21).features, "VGG16": models.vgg.VGG16().features}
 strides = {name: int(ops.receptive_field(trunk, (512, 512)).stride[0]) for name, trunk in trunks.items()}
-print(T(en="one cell for so many pixels a side:", ko="한 칸이 맡는 변의 픽셀 수:"), strides)
+print(T(en="one cell for so many pixels a side:", ko="칸 하나가 맡는 한 변의 픽셀 수:"), strides)
 
 cat = figures.photo("chelsea", size=(257, 385)).double().mean(0)[None, None] / 255
 before, after = cat[..., :256, :384], cat[..., 1:, 1:]     # en: one pixel on | ko: 한 픽셀 옮긴 사진
@@ -116,7 +116,7 @@ changes = {}
 for size in (1, 4, 32):
     a, b = F.max_pool2d(before, size), F.max_pool2d(after, size)
     changes[size] = ((a - b).square().mean() / (a - a.mean()).square().mean()).sqrt().item()
-    print(T(en=f"largest of {size}x{size}: the map changes by", ko=f"{size}x{size}에서 가장 큰 값, 맵이 달라진 정도:"), f"{changes[size]:.0%}")
+    print(T(en=f"largest of {size}x{size}: the map changes by", ko=f"{size}x{size} 최대 풀링, 맵이 달라진 정도:"), f"{changes[size]:.0%}")
 exercises.claims.decide("2.1")
 assert set(strides.values()) == {32} and changes[32] < changes[1] / 2
 
@@ -128,11 +128,11 @@ assert set(strides.values()) == {32} and changes[32] < changes[1] / 2
 # *À trous* is French for "with holes". Take a kernel of three taps and let it reach for every second number instead of every one: the **rate** is 2.
 
 # %% [markdown] lang="ko"
-# 두 문제 모두 있고, 둘 다 분류 네트워크라면 으레 있는 문제예요. 맵은 32배 작아지고, 답은 물체가 어디 있든 별로 신경 쓰지 않아요.
+# 두 문제가 모두 있네요. 둘 다 분류 네트워크라면 으레 겪는 문제예요. 맵은 32배 작아지고, 답은 물체가 어디 있든 별로 달라지지 않아요.
 #
 # ## 손으로 해 보는 연산 1 · 구멍 뚫린 커널
 #
-# 아트루스(*à trous*)는 프랑스어로 '구멍이 뚫린'이라는 뜻이에요. 그래서 이 연산을 **아트루스 합성곱**(atrous convolution) 또는 팽창 합성곱이라고 불러요. 탭이 세 개인 커널이 숫자를 하나씩이 아니라 하나 걸러 하나씩 집게 해 볼게요. 이때 **팽창률**(rate)이 2예요.
+# 아트루스(*à trous*)는 프랑스어로 '구멍이 뚫린'이라는 뜻이에요. 그래서 이 연산을 **아트루스 합성곱**(atrous convolution) 또는 팽창 합성곱이라고 불러요. 탭이 세 개인 커널로 숫자를 하나 걸러 하나씩 집어 볼게요. 이때 **팽창률**(rate)은 2예요.
 
 # %% tags=["nbval-check-output"]
 signal, taps = [2, 1, 0, 3, 1, 2, 4, 1, 0], [1, 2, 1]
@@ -159,7 +159,7 @@ figures.grids([([signal], "input", T(en="nine numbers; the first output reads th
 # %% [markdown] lang="ko"
 # ### 2차원에서
 #
-# 주장 2.4에 따르면 탭 사이에 0이 들어가고, 그러면 3x3 커널이 5x5를 봐요. 일반적으로는 $k + (k - 1)(r - 1)$만큼 펼쳐져요. 같은 값을 네 가지 방법으로 계산해 볼게요. 반복문으로 하나하나, `ops.atrous_conv2d`로, torch로,
+# 주장 2.4에 따르면 탭 사이에 0이 들어가고, 그러면 3x3 커널이 5x5를 봐요. 일반적으로 커널이 걸치는 폭은 $k + (k - 1)(r - 1)$이에요. 같은 값을 네 가지 방법으로 계산해 볼게요. 반복문으로 하나하나, `ops.atrous_conv2d`로, torch로,
 # 그리고 0을 정말로 끼워 넣은 커널과 보통 합성곱으로요.
 
 # %% tags=["claim-2.4", "nbval-check-output"]
@@ -209,13 +209,13 @@ def reads(output, taps=3, rate=2, step=1):
     return [output * step + rate * j for j in range(taps)]
 
 for output in (0, 1, 2):
-    print(T(en=f"output {output} reads", ko=f"출력 {output}이 읽는 자리:"), reads(output))
+    print(T(en=f"output {output} reads", ko=f"{output}번 출력이 읽는 자리:"), reads(output))
 input_stride, output_stride = reads(0)[1] - reads(0)[0], reads(1)[0] - reads(0)[0]
 with torch.device("meta"):
     dense_trunk = ops.make_dense(models.vgg.VGG16().features, output_stride=8)
 whole = ops.receptive_field(dense_trunk, (256, 256)).stride[0]
 layer = dense_trunk.conv5_3
-print(T(en="in the figure: input stride", ko="그 그림에서 input stride"), input_stride, "|", T(en="output stride", ko="출력 사이의 간격 output stride"), output_stride)
+print(T(en="in the figure: input stride", ko="그 그림의 input stride"), input_stride, "|", T(en="output stride", ko="그 그림의 output stride"), output_stride)
 print(T(en="conv5_3 of a VGG16 at output stride 8: rate", ko="출력 스트라이드가 8인 VGG16의 conv5_3, 팽창률"), layer.dilation[0], "|", T(en="its own step", ko="이 층의 간격"), layer.stride[0], "|", T(en="output stride of the network", ko="네트워크의 출력 스트라이드"), whole)
 exercises.claims.decide("2.5")
 assert (input_stride, output_stride) == (2, 1) and (layer.dilation[0], layer.stride[0], int(whole)) == (2, 1, 8)
@@ -230,8 +230,8 @@ assert (input_stride, output_stride) == (2, 1) and (layer.dilation[0], layer.str
 # %% [markdown] lang="ko"
 # ## 손으로 해 보는 연산 2 · 촘촘해지는 까닭
 #
-# 커널에 구멍을 뚫는다고 맵이 촘촘해지지는 않아요. 패딩을 맞추면 팽창률이 얼마든 출력 크기는 그대로거든요. 맵은 *스트라이드를 없앨 때* 촘촘해져요. 구멍은 그 대가예요. 없앤 스트라이드 뒤에 있는 층에서는 읽어야 할 숫자가
-# 두 배 멀리 떨어져 있게 되니까요.
+# 커널에 구멍을 뚫는다고 맵이 촘촘해지지는 않아요. 패딩을 맞추면 팽창률이 얼마든 출력 크기는 그대로거든요. 맵은 *스트라이드를 없앨 때* 촘촘해져요. 구멍은 그 대가예요. 없앤 스트라이드 뒤에 있는 층에서는 읽어야 할 숫자 사이가
+# 두 배로 벌어지니까요.
 #
 # 손으로 해 볼게요. 숫자 둘 가운데 큰 것을 고른 다음, 탭 세 개짜리 커널을 써요.
 
@@ -245,12 +245,12 @@ dense = slide(largest_of_two(signal, step=1), taps, rate=2)
 wrong = slide(largest_of_two(signal, step=1), taps, rate=1)
 print(T(en="stride 2, then rate 1:", ko="스트라이드 2, 팽창률 1:"), strided)
 print(T(en="stride 1, then rate 2:", ko="스트라이드 1, 팽창률 2:"), dense, "->", T(en="every second", ko="하나 걸러 하나"), dense[::2])
-print(T(en="stride 1, rate forgotten:", ko="스트라이드 1, 팽창률은 그대로:"), wrong, "->", wrong[::2])
+print(T(en="stride 1, rate forgotten:", ko="스트라이드 1, 팽창률을 안 바꾸면:"), wrong, "->", wrong[::2])
 assert dense[::2] == strided != wrong[::2][:len(strided)]
 
 # %% tags=["look"]
-figures.grids([([strided], "output", T(en="with the stride", ko="스트라이드가 있을 때")), ([dense], "output", T(en="without it, rate 2: the old numbers stay (outlined), new ones come between them", ko="없애고 팽창률을 2로, 원래 숫자는 그대로이고(테두리) 사이에 새 숫자가 생겨요")),
-               ([wrong], "count", T(en="rate forgotten: other numbers", ko="팽창률을 잊으면 다른 숫자가 나와요"))],
+figures.grids([([strided], "output", T(en="with the stride", ko="스트라이드가 있을 때")), ([dense], "output", T(en="without it, rate 2: the old numbers stay (outlined), new ones come between them", ko="스트라이드를 없애고 팽창률을 2로, 원래 숫자(테두리)는 그대로이고 사이에 새 숫자가 생겨요")),
+               ([wrong], "count", T(en="rate forgotten: other numbers", ko="팽창률을 안 바꾸면 다른 숫자가 나와요"))],
               operators=("", ""), highlights=[None, [(0, i) for i in range(0, len(dense), 2)], None])
 
 # %% [markdown] lang="en"
@@ -262,7 +262,7 @@ figures.grids([([strided], "output", T(en="with the stride", ko="스트라이드
 # %% [markdown] lang="ko"
 # ### 몸통 전체에서
 #
-# `ops.make_dense`는 네트워크 전체에 이 일을 해 줘요. 원하는 출력 스트라이드가 될 때까지 뒤쪽부터 스트라이드를 없애고, *그 뒤에 오는 층을 모두* 팽창시켜요. 최대 풀링도 빠짐없이, 패딩까지 같은 비율로 늘려요. 가중치는 하나도 바뀌지 않아요. 그러면 촘촘한 맵에서 네 칸마다 하나씩
+# `ops.make_dense`는 네트워크 전체에 같은 일을 해 줘요. 원하는 출력 스트라이드가 될 때까지 뒤쪽부터 스트라이드를 없애고, *그 뒤에 오는 층을 모두* 팽창시켜요. 최대 풀링도 빠뜨리지 않고, 패딩도 같은 비율로 늘려요. 가중치는 하나도 바뀌지 않아요. 그러면 촘촘한 맵에서 네 칸마다 하나씩
 # 뽑은 값이 원래 맵과 같아야 해요. 풀링을 빼먹으면 달라져요.
 
 # %% tags=["claim-2.3", "nbval-check-output"]
@@ -305,7 +305,7 @@ labs.atrous()
 # %% [markdown] lang="ko"
 # ### 끝내 만나지 않는 구멍
 #
-# 팽창률이 2인 3x3 층을 세 개 쌓으면 13x13 픽셀에 걸쳐요. 169개 가운데 몇 개를 실제로 읽을까요? 모두 1인 커널로 1 하나를 거꾸로 보내서 길이 몇 갈래인지 세어 볼게요.
+# 팽창률이 2인 3x3 층을 세 개 쌓으면 13x13 픽셀에 걸쳐요. 169개 가운데 몇 개를 실제로 읽을까요? 가중치가 모두 1인 커널로 1 하나를 거꾸로 보내면서 길이 몇 갈래인지 세어 볼게요.
 
 # %% tags=["nbval-check-output"]
 def paths(rates):
@@ -331,12 +331,12 @@ figures.grids([(paths((2, 2, 2)), "count", T(en="rates 2, 2, 2: 49 of 169 pixels
 # blurred guess and a sharp edge to the CRF, which you will take apart below.
 
 # %% [markdown] lang="ko"
-# 이것이 **격자 현상**(gridding)이에요. 팽창률이 모두 같으면 짝수 자리와 홀수 자리가 끝내 섞이지 않아요. 팽창률에 공약수가 없으면 빈틈이 메워져요. DeepLab v1은 없앤 스트라이드 뒤에 있는 몇 층만 팽창시켜서 이 문제를 거의 겪지 않아요. 팽창시킨 층이 많은 깊은 네트워크라면 사정이 달라요.
+# 이런 일을 **격자 현상**(gridding)이라고 해요. 팽창률이 모두 같으면 짝수 자리와 홀수 자리가 끝내 섞이지 않아요. 팽창률에 1보다 큰 공약수가 없으면 빈틈이 메워져요. DeepLab v1은 없앤 스트라이드 뒤에 있는 몇 층만 팽창시켜서 이 문제를 거의 겪지 않아요. 팽창시킨 층이 많은 깊은 네트워크라면 사정이 달라요.
 #
 # ## 어떤 방법이 어떤 문제를 고칠까요?
 #
-# 맵은 이제 촘촘해요. 위치에도 더 민감해졌을까요? 주장 2.2에 따르면 아트루스 합성곱은 둘째 문제의 답이에요. 아까와 똑같이 물어볼게요. 사진이 한 픽셀 움직이면 칸의 답은 얼마나 달라질까요? 그런 다음 흐릿한 추측과 또렷한 경계를 CRF에 넘겨 볼게요.
-# CRF는 조금 뒤에 낱낱이 뜯어봐요.
+# 맵은 이제 촘촘해졌어요. 위치에도 더 민감해졌을까요? 주장 2.2에 따르면 아트루스 합성곱은 둘째 문제의 답이에요. 아까와 똑같이 물어볼게요. 사진이 한 픽셀 움직이면 칸의 답은 얼마나 달라질까요? 그런 다음 흐릿한 추측과 또렷한 경계를 CRF에 넘겨 볼게요.
+# CRF는 조금 뒤에 낱낱이 뜯어볼 거예요.
 
 # %% tags=["claim-2.2", "nbval-check-output"]
 trunk = models.vgg.VGG16(width=1 / 16).features.double().eval()
@@ -375,16 +375,16 @@ assert new[0][0, 0].numel() > 10 * old[0][0, 0].numel() and abs(change[0] - chan
 # Begin with the unary alone. What does the CRF say then? Three pixels, three labels, 27 labelings: we can simply list them.
 
 # %% [markdown] lang="ko"
-# 칸은 14배 가까이 늘었는데(가장자리가 아니라면 16배예요), 원래 있던 칸은 전과 똑같이 둔해요. 아트루스 합성곱은 *첫째* 문제, 그러니까 잃어버린 해상도의 답이에요. *둘째* 문제인 잃어버린 위치는 CRF가 맡아요. 추측이 흔들리던 자리에 있던 윤곽을 색이 바뀌는 자리로 옮겼죠.
-# (노트에서 서로 맞지 않는 두 줄이 바로 이것이에요. 한 줄에서는 아트루스 합성곱이 첫째 문제의 답이라고 하고, 다른 줄에서는 둘째 문제의 답이라고 해요.)
+# 칸은 14배 가까이 늘었는데(가장자리만 아니면 16배예요), 원래 있던 칸은 전과 똑같이 둔해요. 아트루스 합성곱은 *첫째* 문제, 그러니까 잃어버린 해상도의 답이에요. *둘째* 문제인 잃어버린 위치는 CRF가 맡아요. 방금도 추측이 오락가락하던 자리에서 색이 바뀌는 자리로 윤곽을 옮겼죠.
+# (노트에서 서로 어긋나는 두 줄이 바로 이 이야기예요. 한 줄에서는 아트루스 합성곱이 첫째 문제의 답이라고 하고, 다른 줄에서는 둘째 문제의 답이라고 해요.)
 #
 # ## 픽셀 두 개에서 시작하는 CRF
 #
-# **조건부 랜덤 필드**(conditional random field, CRF)는 사진이 주어졌을 때 사진 전체의 *레이블 배치* 하나하나에 확률을 매겨요. 이 확률이 $P(\mathbf{x} \mid I)$예요. 에너지 $E$로 쓰는데, 잘 맞는 배치일수록 에너지가 낮아요.
+# **조건부 랜덤 필드**(conditional random field, CRF)는 사진이 주어졌을 때 사진 전체의 *레이블 배치* 하나하나에 확률을 매겨요. 이 확률이 $P(\mathbf{x} \mid I)$예요. 식은 에너지 $E$로 써요. 사진에 잘 맞는 배치일수록 에너지가 낮아요.
 #
 # $$P(\mathbf{x} \mid I) = \frac{1}{Z(I)} \exp\bigl(-E(\mathbf{x} \mid I)\bigr), \qquad E(\mathbf{x} \mid I) = \sum_i \psi_u(x_i) + \sum_{i<j} \psi_p(x_i, x_j)$$
 #
-# **단항 포텐셜**(unary potential) $\psi_u(x_i) = -\log P_i(x_i)$에는 네트워크가 픽셀 하나를 보고 낸 생각이 담겨요. **쌍별 포텐셜**(pairwise potential) $\psi_p$에는 두 픽셀이 서로를 보고 하는 생각이 담겨요. 분배 함수(partition function) $Z$로 나누면 확률을 모두 더해 1이 돼요.
+# **단항 포텐셜**(unary potential) $\psi_u(x_i) = -\log P_i(x_i)$에는 네트워크가 픽셀마다 따로 내린 판단이 담겨요. **쌍별 포텐셜**(pairwise potential) $\psi_p$에는 두 픽셀이 서로를 어떻게 보는지가 담겨요. 분배 함수(partition function) $Z$로 나누면 확률의 합이 1이 돼요.
 #
 # 먼저 단항 포텐셜만 써 볼게요. 그러면 CRF는 뭐라고 할까요? 픽셀 3개, 레이블 3개면 배치가 27가지뿐이라 다 늘어놓을 수 있어요.
 
@@ -400,7 +400,7 @@ for x, p in zip(labelings, probability):
     for i, label in enumerate(x):
         marginal[i, label] += p
 gap = (marginal - softmax).abs().max().item()
-print(len(labelings), T(en="labelings; the marginals against the softmax:", ko="가지 배치, 주변 확률과 소프트맥스의 차이:"), "< 1e-12" if gap < 1e-12 else gap)
+print(len(labelings), T(en="labelings; the marginals against the softmax:", ko="가지 배치, 주변 확률(marginal)과 소프트맥스의 차이:"), "< 1e-12" if gap < 1e-12 else gap)
 assert gap < 1e-12
 
 # %% [markdown] lang="en"
@@ -413,9 +413,9 @@ assert gap < 1e-12
 # %% [markdown] lang="ko"
 # 소프트맥스가 그대로 돌아왔어요. 단항 포텐셜만 있으면 픽셀마다 혼자서 정하니까요.
 #
-# ### 단항 포텐셜은 어디에서 올까요?
+# ### 단항 포텐셜은 어디에서 나올까요?
 #
-# 주장 2.9는 단항 포텐셜이 픽셀의 색과 클래스를 이어 준다고 말해요. 하지만 단항 포텐셜은 네트워크가 *그 픽셀에서* 낸 소프트맥스에 $-\log$를 씌운 값이고, 네트워크는 그 둘레를 넓게 봤어요. 색이 완전히 같은 픽셀 두 개를 놓고 보면 차이가 드러나요.
+# 주장 2.9에 따르면 단항 포텐셜은 픽셀의 색과 클래스를 이어 줘요. 하지만 단항 포텐셜은 네트워크가 *그 픽셀에서* 낸 소프트맥스에 $-\log$를 씌운 값이에요. 게다가 네트워크는 그 둘레를 넓게 봤어요. 색이 완전히 같은 픽셀 두 개를 놓고 보면 차이가 드러나요.
 
 # %% tags=["claim-2.9", "nbval-check-output"]
 network = models.create("deeplab_v1", num_classes=11, width=1 / 16).eval()
@@ -428,7 +428,7 @@ with torch.no_grad():
     unary = -network(datasets.normalise(street)[None])[0].log_softmax(0).flatten(1)
 spread = (unary[:, places].amax(1) - unary[:, places].amin(1)).max().item()
 field = ops.receptive_field(network.scorer(), (128, 192)).size[0]
-print(len(places), T(en="pixels have the colour", ko="개 픽셀의 색이 똑같이"), colour.tolist())
+print(len(places), T(en="pixels have the colour", ko="개 픽셀이 모두 같은 색:"), colour.tolist())
 print(T(en="yet their unaries differ:", ko="그런데도 단항 포텐셜은 서로 다름:"), spread > 1e-3, "|", T(en="each saw", ko="픽셀 하나가 본 범위"), f"{field}x{field}", T(en="pixels", ko="픽셀"))
 exercises.claims.decide("2.9")
 assert len(places) > 5 and spread > 1e-3 and field > 1
@@ -449,7 +449,7 @@ assert len(places) > 5 and spread > 1e-3 and field > 1
 #
 # $$\psi_p(x_i, x_j) = [x_i \ne x_j]\left( w_1 \exp\left(-\frac{|p_i - p_j|^2}{2\sigma_\alpha^2} - \frac{|I_i - I_j|^2}{2\sigma_\beta^2}\right) + w_2 \exp\left(-\frac{|p_i - p_j|^2}{2\sigma_\gamma^2}\right)\right)$$
 #
-# $p$는 자리, $I$는 색이에요. 첫째 유사도 커널은 bilateral 커널이에요. 가깝*고* 색도 비슷해야 커요. 둘째는 가우시안 커널이고, 가깝기만 하면 돼요. 픽셀이 두 개면 배치는 네 가지예요. 한 픽셀은 레이블 0 쪽, 다른 픽셀은 레이블 1 쪽으로 조금 기울어 있어요. 여기서
+# $p$는 자리, $I$는 색이에요. 첫째 유사도 커널은 bilateral 커널이에요. 가깝*고* 색도 비슷해야 값이 커요. 둘째는 가우시안 커널이고, 가깝기만 하면 돼요. 픽셀이 두 개면 배치는 네 가지예요. 한 픽셀은 레이블 0 쪽으로 기울었고, 다른 픽셀은 레이블 1 쪽으로 살짝만 기울었어요. 여기서
 # 색 하나만 바꾸고 나머지는 그대로 둬 볼게요.
 
 # %% tags=["claim-2.8", "nbval-check-output"]
@@ -468,7 +468,7 @@ for name, colours in {"100, 104": (100, 104), "100, 220": (100, 220)}.items():
     print(T(en="colours", ko="색"), name, {x: round(v, 2) for x, v in p.items()}, "|", T(en="equal labels:", ko="레이블이 같을 확률:"), round(agree[name], 2))
 alone = 0.8 * 0.4 + 0.2 * 0.6
 far = joined(30, (100, 104))
-print(T(en="each pixel by itself:", ko="서로 모를 때:"), round(alone, 2), "|", T(en="a pixel 30 away still counts:", ko="30픽셀 떨어져도 이어져 있음:"), far > 0, "|", T(en="pairs in this street:", ko="이 사진의 픽셀 쌍:"), truth.numel() * (truth.numel() - 1) // 2)
+print(T(en="each pixel by itself:", ko="저마다 혼자 정할 때:"), round(alone, 2), "|", T(en="a pixel 30 away still counts:", ko="30픽셀 떨어져도 이어져 있음:"), far > 0, "|", T(en="pairs in this street:", ko="이 사진의 픽셀 쌍:"), truth.numel() * (truth.numel() - 1) // 2)
 exercises.claims.decide("2.8")
 assert agree["100, 104"] > alone + 0.2 and abs(agree["100, 220"] - alone) < 0.01 and far > 0
 
@@ -480,7 +480,7 @@ assert agree["100, 104"] > alone + 0.2 and abs(agree["100, 220"] - alone) < 0.01
 # A picture of 4x4 with 2 labels has $2^{16}$, that is 65,536 labelings, and we can still list them all. This is what *conditional* means: the labelings are the same for every picture, their probabilities are not.
 
 # %% [markdown] lang="ko"
-# 그러니까 이웃끼리 *생김새가* 비슷하다고 가정하는 게 아니에요. 색은 눈에 보이는 값이에요. 그 색을 보고, 두 픽셀의 **레이블**이 같으리라고 얼마나 믿을지 정하는 거죠. 게다가 완전 연결 CRF는 이웃만 잇지 않아요. 모든 픽셀 쌍을 저마다 다른 세기로 이어요.
+# 그러니까 이웃끼리 *생김새가* 비슷하다고 가정하는 게 아니에요. 색은 이미 눈에 보이는 값이에요. 그 색을 보고 두 픽셀의 **레이블**이 같으리라고 얼마나 믿을지 정하는 거죠. 게다가 완전 연결 CRF는 이웃만 잇지 않아요. 모든 픽셀 쌍을 저마다 다른 세기로 이어요.
 #
 # ### 픽셀 열여섯 개를 빠짐없이
 #
@@ -535,13 +535,13 @@ assert all(abs(p.sum().item() - 1) < 1e-9 and (p >= 0).all() for p in given.valu
 # %% [markdown] lang="ko"
 # ### 왜 아무도 다 늘어놓지 않을까요?
 #
-# 레이블이 3개면 3x4 사진의 배치는 531,441가지이고, 4x4만 되어도 43,046,721가지예요. 그래서 DeepLab은 픽셀끼리 독립인 분포 $Q(\mathbf{x}) = \prod_i Q_i(x_i)$ 가운데 $P$에 가장 가까운 것을 찾아요. KL 발산(KL divergence) $\mathrm{KL}(Q \| P)$가 가장 작은 것이 가장 가까운 거예요. 이 방법을 **평균장**(mean field) 근사라고 해요.
+# 레이블이 3개면 3x4 사진의 배치는 531,441가지이고, 4x4만 되어도 43,046,721가지예요. 그래서 DeepLab은 픽셀끼리 독립인 분포 $Q(\mathbf{x}) = \prod_i Q_i(x_i)$ 가운데 $P$에 가장 가까운 것을 찾아요. 여기서 '가깝다'는 KL 발산(KL divergence) $\mathrm{KL}(Q \| P)$가 작다는 뜻이에요. 이 방법을 **평균장**(mean field) 근사라고 해요.
 #
 # 픽셀 $i$만 빼고 모두 고정한 다음, 가장 좋은 $Q_i$를 구해 볼게요. $Q_i$가 들어 있지 않은 항은 모두 사라지고 이 식이 남아요.
 #
 # $$Q_i(l) \;\propto\; \exp\Bigl(-\psi_u(l) - \sum_{j \ne i} k_{ij}\,\bigl(1 - Q_j(l)\bigr)\Bigr) \;\propto\; P_i(l)\,\exp\Bigl(\sum_{j \ne i} k_{ij}\,Q_j(l)\Bigr)$$
 #
-# 말로 하면 이래요. 이웃의 믿음을 가중치를 곱해 더하고, 소프트맥스를 해요. 픽셀을 하나씩 차례로 고치면 KL 발산은 줄어들 수만 있어요. 여기서는 $P$를 정확히 알고 있으니 $\log Z$까지 넣은 *진짜* KL 발산이 줄어드는 모습을 지켜볼 수 있어요.
+# 말로 풀면 이래요. 이웃의 믿음에 가중치를 곱해 더하고, 소프트맥스를 씌워요. 픽셀을 하나씩 차례로 고치면 KL 발산은 절대 커지지 않아요. 여기서는 $P$를 정확히 알고 있으니 $\log Z$까지 넣은 *진짜* KL 발산이 줄어드는 모습을 지켜볼 수 있어요.
 
 # %% tags=["nbval-check-output"]
 image = torch.tensor([[40, 45, 120, 200], [42, 50, 125, 205], [45, 118, 122, 210]])
@@ -562,7 +562,7 @@ for sweep in range(4):
         fell.append(divergence(q))
 true = torch.stack([(log_p.exp() * (x[:, i] == label)).sum() for i in range(12) for label in range(3)]).view(12, 3)
 print(T(en="labelings:", ko="배치 수:"), len(x), "| KL:", f"{fell[0]:.2f} -> {fell[-1]:.2f}", "|", T(en="never below 0:", ko="0보다 작은 적 없음:"), min(fell) >= 0, "|", T(en="never rises:", ko="커진 적 없음:"), all(b <= a + 1e-12 for a, b in zip(fell, fell[1:])))
-print(T(en="same best label as the true marginals:", ko="진짜 주변 확률과 가장 그럴듯한 레이블이 같은 픽셀:"), int((q.argmax(1) == true.argmax(1)).sum()), "/ 12", "|", T(en="largest gap:", ko="가장 큰 차이:"), f"{(q - true).abs().max().item():.2f}")
+print(T(en="same best label as the true marginals:", ko="가장 그럴듯한 레이블이 진짜 주변 확률에서와 같은 픽셀:"), int((q.argmax(1) == true.argmax(1)).sum()), "/ 12", "|", T(en="largest gap:", ko="가장 큰 차이:"), f"{(q - true).abs().max().item():.2f}")
 assert min(fell) >= 0 and all(b <= a + 1e-12 for a, b in zip(fell, fell[1:]))
 
 # %% tags=["look"]
@@ -577,11 +577,11 @@ figures.lines({"KL(Q‖P)": (list(range(len(fell))), fell)}, x_label=T(en="pixel
 # Going through a photo pixel by pixel is slow, so everyone updates all of them *at once*, from the old beliefs. The guarantee is lost. Two pixels that strongly want to be equal, and start out disagreeing, show it: each takes over what the other has just given up.
 
 # %% [markdown] lang="ko"
-# 가까워지기는 했지만 같지는 않아요. KL이 0보다 커요. 서로 독립인 픽셀을 곱해서는 $P$를 만들 수 없으니까요. 평균장의 답은 실제보다 확신에 차 있을 때가 많아요.
+# 가까워지기는 했지만 같지는 않아요. KL은 끝까지 0보다 커요. 픽셀끼리 독립인 분포로는 $P$를 그대로 만들 수 없으니까요. 평균장은 지나치게 확신할 때가 많아요.
 #
 # ### 모든 픽셀을 한꺼번에
 #
-# 사진에서 픽셀을 하나씩 차례로 고치면 너무 느려요. 그래서 다들 예전 믿음으로 모든 픽셀을 *한꺼번에* 고쳐요. 그 대신 늘 줄어든다는 보장이 사라져요. 꼭 같아지고 싶은데 처음에 서로 다른 두 픽셀을 보면 알 수 있어요. 상대가 막 내려놓은 것을 서로 집어 들거든요.
+# 사진에서 픽셀을 하나씩 차례로 고치면 너무 느려요. 그래서 다들 예전 믿음으로 모든 픽셀을 *한꺼번에* 고쳐요. 그 대신 늘 줄어든다는 보장이 사라져요. 꼭 같아지고 싶어 하지만 처음 의견이 서로 다른 두 픽셀을 보면 알 수 있어요. 상대가 막 버린 의견을 서로 집어 들거든요.
 
 # %% tags=["nbval-check-output"]
 strong = torch.tensor([[0.0, 6.0], [6.0, 0.0]], dtype=torch.double)
@@ -605,11 +605,11 @@ assert (at_once[-1] - at_once[-3]).abs().max() < 0.05 < 0.5 < (at_once[-1] - at_
 # Look at the update again: $k_{ij} Q_j(l)$ summed over all $j$ is the map $Q(l)$, weighted by a Gaussian around pixel $i$. For the kernel of places that is a Gaussian blur, the very one of every image program.
 
 # %% [markdown] lang="ko"
-# 실제로 쓰는 가중치에서는 믿음이 반복 열 번 안에 가라앉아요. DeepLab도 열 번 반복해요. 다만 꼭 가라앉으리라는 법은 없다는 것을 기억해 두세요.
+# 실제로 쓰는 가중치라면 열 번 되풀이하기 전에 믿음이 자리를 잡아요. DeepLab도 열 번 되풀이해요. 다만 꼭 자리를 잡으라는 법은 없어요. 이 점은 기억해 두세요.
 #
-# ### 메시지는 흐리게 하기
+# ### 메시지 전달은 곧 흐리기
 #
-# 식을 다시 볼게요. 모든 $j$에서 $k_{ij} Q_j(l)$를 더한 값은, 맵 $Q(l)$에 픽셀 $i$ 둘레의 가우시안을 곱해 더한 값과 같아요. 자리만 보는 유사도 커널이라면 가우시안 흐리기, 그러니까 사진 편집 프로그램에 있는 바로 그 기능이에요.
+# 식을 다시 볼게요. $k_{ij} Q_j(l)$을 모든 $j$에서 더하는 일은, 맵 $Q(l)$에 픽셀 $i$를 가운데 둔 가우시안을 곱해 더하는 일과 같아요. 자리만 보는 유사도 커널이라면 가우시안 흐리기예요. 그러니까 사진 편집 프로그램에 있는 바로 그 기능이에요.
 
 # %% tags=["nbval-check-output"]
 height, width, sigma = 12, 16, 1.5
@@ -648,9 +648,9 @@ figures.heat_map(photo, listens, label=T(en="weight", ko="가중치"), title=T(e
 # `ops.dense_crf_exact` adds all the pairs; `ops.dense_crf` uses the lattice. How far apart are they? (Both keep a pixel's own vote and divide each message by how many pixels it heard, as the widespread pydensecrf does; the formulas above do neither.)
 
 # %% [markdown] lang="ko"
-# > **상자 속 이야기, 퍼뮤토헤드럴 격자(permutohedral lattice).** 500x375 사진에는 픽셀 쌍이 176억 개나 있어요. 이걸 다 더하는 사람은 없어요. 대신 5차원에 흩어진 점 187,500개를 단체(simplex)로 이루어진 격자 위에 올려요. 실제로 쓰는 꼭짓점은 몇천 개뿐이에요.
+# > **한 상자로 읽는 퍼뮤토헤드럴 격자(permutohedral lattice).** 500x375 사진에는 픽셀 쌍이 176억 개나 있어요. 이걸 다 더하는 사람은 없어요. 대신 5차원에 흩어진 점 187,500개를 단체(simplex)로 이루어진 격자 위에 올려요. 실제로 쓰는 꼭짓점은 몇천 개뿐이에요.
 # > 픽셀마다 제 믿음을 둘레의 꼭짓점 6개에 나누어 놓고(*splat*), 꼭짓점은 6개 방향의 이웃과 섞이고(*blur*), 픽셀은 모인 것을 다시 거두어들여요(*slice*). 셋 다 정해진 가중치를 곱해 더하는 계산이라, 기울기도 간단해요.
-# > Adams, Baek, Davis 2010, CRF에는 Krähenbühl, Koltun 2011.
+# > Adams, Baek, Davis(2010)의 방법이고, CRF에는 Krähenbühl과 Koltun(2011)이 썼어요.
 #
 # `ops.dense_crf_exact`는 모든 쌍을 더하고, `ops.dense_crf`는 격자를 써요. 둘은 얼마나 다를까요? (널리 쓰이는 pydensecrf처럼, 둘 다 픽셀 자신의 목소리도 넣고 메시지를 들은 양으로 나누어요. 위의 식에는 둘 다 없어요.)
 
@@ -682,7 +682,7 @@ labs.crf()
 # %% [markdown] lang="ko"
 # ### 맵은 누가 키울까요?
 #
-# 주장 2.6에 따르면 최대 풀링은 여전히 맵을 줄이고, CRF가 맵을 키워요. 앞의 절반은 맞아요. 스트라이드 8까지 줄어들어요. 뒤의 절반에는 두 단계가 섞여 있어요.
+# 주장 2.6에 따르면 최대 풀링은 여전히 맵을 줄이고, CRF가 맵을 키워요. 앞말은 맞아요. 스트라이드 8까지 줄어들거든요. 뒷말은 두 단계를 뒤섞었어요.
 
 # %% tags=["claim-2.6", "nbval-check-output"]
 network = models.create("deeplab_v1", num_classes=11, width=1 / 16).eval()
@@ -705,10 +705,10 @@ assert coarse.shape[1] < full.shape[1] == street.shape[1] and refused and ops.de
 # DeepLab v1 picks the CRF's five numbers by grid search on 100 validation pictures. That is already learning from data, if by hand. But each iteration is only sums and softmaxes, so a gradient runs through all ten. On a toy, discs of one colour on another with a noisy guess, we let back-propagation find the weights.
 
 # %% [markdown] lang="ko"
-# ### CRF는 기계 학습이 아닐까요?
+# ### CRF도 기계 학습일까요?
 #
-# DeepLab v1은 CRF의 숫자 다섯 개를 검증 사진 100장에서 격자 탐색으로 골라요. 손으로 하기는 하지만 이것도 이미 데이터에서 배우는 거예요. 게다가 반복 한 번은 덧셈과 소프트맥스뿐이라 열 번을 거슬러 기울기가 흘러요. 바탕과 색이 다른 원판에 잡음 섞인 추측을 얹은
-# 간단한 문제에서, 역전파로 가중치를 찾아볼게요.
+# DeepLab v1은 CRF의 숫자 다섯 개를 검증 사진 100장에서 격자 탐색으로 골라요. 손으로 하기는 하지만 이것도 이미 데이터에서 배우는 거예요. 게다가 반복 한 번은 덧셈과 소프트맥스뿐이라 열 번을 거슬러 기울기가 흘러요. 바탕과 색이 다른 원판을 놓고
+# 추측에는 잡음을 섞었어요. 이 간단한 문제에서 역전파로 가중치를 찾아볼게요.
 
 # %% tags=["claim-2.7", "nbval-check-output"]
 generator = torch.Generator().manual_seed(0)
@@ -741,11 +741,11 @@ assert losses[-1] < losses[0] / 2 and wrong[1] < wrong[0] / 4 and any((a - b).ab
 # DeepLab v1 is VGG16 with pool4 and pool5 at stride 1, conv5 at rate 2 and fc6 thinned out. The fully connected layer of 7x7 is **decimated**: of its 49 taps keep every second or third, spread by a rate. Four versions were tried. Here they are at full size, beside the paper's numbers.
 
 # %% [markdown] lang="ko"
-# 25줄짜리 CRF-as-RNN(Zheng 외, 2015)이에요. CRF를 네트워크의 마지막 층으로 붙여 함께 학습하는 방법이죠.
+# 25줄짜리 CRF-as-RNN(Zheng 외, 2015)이에요. CRF를 네트워크의 마지막 층으로 붙여 함께 학습시키는 방법이죠.
 #
 # ## 네트워크
 #
-# DeepLab v1은 VGG16에서 pool4와 pool5의 스트라이드를 1로, conv5의 팽창률을 2로 바꾸고 fc6을 홀쭉하게 만든 거예요. 7x7짜리 완전 연결층을 **솎아내요**(decimation). 탭 49개 가운데 둘이나 셋마다 하나씩만 남기고, 남은 탭을 팽창률만큼 벌리는 거죠. 논문에서는 네 가지를 시험했어요.
+# DeepLab v1은 VGG16에서 pool4와 pool5의 스트라이드를 1로, conv5의 팽창률을 2로 바꾸고 fc6을 홀쭉하게 만든 거예요. 7x7짜리 완전 연결층의 탭 49개 가운데 둘이나 셋마다 하나씩만 남기고, 남은 탭을 팽창률만큼 벌려요. 이 일이 **솎아내기**(decimation)예요. 논문에서는 네 가지를 시험했어요.
 # 원래 크기로 만들어 논문의 숫자와 나란히 놓아 볼게요.
 
 # %% tags=["nbval-check-output"]
@@ -768,10 +768,10 @@ figures.table(rows, ["fc6", T(en="parameters", ko="파라미터 수"), T(en="pap
 # One more thing about the release: its pool5 lost its stride with pool4 before it, and is *not* dilated. So the released network is not the dense version of any VGG16, and `ops.make_dense` must not be expected to give it.
 
 # %% [markdown] lang="ko"
-# 파라미터 수는 논문에 적힌 자리까지 똑같아요. 수용 영역은 다르죠. 정의가 다르기 때문이에요. 논문의 224와 128은 스트라이드 8인 격자 위에서 fc6이 걸치는 폭 $8(k-1)r$에 원래 칸 하나인 32픽셀을 더한 값이에요. 점수 하나가 정말로 볼 수 있는 범위에는 pool5의 칸이
-# 그전에 본 것까지 들어가요. 그래서 VGG의 2x2 풀링을 그대로 쓰면 404와 308이고(404는 논문 본문에도 나와요), 여기서 만든 공개 네트워크는 3x3 풀링이라 조금 더 넓은 419와 323, 평균 풀링까지 넣으면 435예요.
+# 파라미터 수는 논문에 적힌 자리까지 똑같아요. 하지만 수용 영역은 달라요. 정의가 다르기 때문이에요. 논문의 224와 128은 스트라이드 8인 격자 위에서 fc6이 걸치는 폭 $8(k-1)r$에 원래 칸 하나의 크기인 32픽셀을 더한 값이에요. 점수 하나가 정말로 볼 수 있는 범위에는 pool5의 칸이
+# 그전에 본 것까지 들어가요. 그래서 VGG의 2x2 풀링을 그대로 쓰면 404와 308이고(404는 논문 본문에도 나와요), 여기서 만든 공개된 네트워크는 3x3 풀링이라 조금 더 넓은 419와 323, 평균 풀링까지 넣으면 435예요.
 #
-# 공개된 네트워크에는 한 가지가 더 있어요. 앞의 pool4가 스트라이드를 잃었는데도 pool5를 팽창시키지 *않았어요*. 그래서 공개 네트워크는 어떤 VGG16을 촘촘하게 만든 것도 아니에요. `ops.make_dense`로 똑같은 네트워크가 나오리라고 기대하면 안 돼요.
+# 공개된 네트워크는 한 가지가 더 달라요. 앞의 pool4와 함께 스트라이드를 잃은 pool5를 팽창시키지 *않았어요*. 그래서 어떤 VGG16을 촘촘하게 만들어도 공개된 네트워크가 되지 않아요. `ops.make_dense`에서 똑같은 네트워크가 나오리라고 기대하면 안 돼요.
 
 # %% tags=["nbval-check-output"]
 plain = models.vgg.VGG16().features
@@ -791,8 +791,8 @@ assert ops.receptive_field(ideal, (512, 512)).size[0] == 404
 # %% [markdown] lang="ko"
 # ## 학습해 보기
 #
-# 채널을 8분의 1로 줄인 DeepLab v1이 96x128 거리 그림을 보고 처음부터 배워요. 배치 정규화는 01장과 똑같이 넣었어요. 작은 그림에 맞춰 줄인 것이 두 가지 있어요. fc6의 팽창률은 12가 아니라 4예요(12는 논문의 41x41칸짜리 맵에 맞는 값이고, 여기 맵은 13x17칸이에요).
-# CRF의 폭도 그림 크기에 비례해서 정할 거예요. GPU와 CamVid가 있다면 `DATA = "camvid"`로 바꿔 보세요. 원래 크기의 네트워크가 학습해요.
+# 채널을 8분의 1로 줄인 DeepLab v1이 96x128 거리 그림으로 처음부터 학습해요. 배치 정규화는 01장과 똑같이 넣었어요. 작은 그림에 맞춰 줄인 것이 두 가지 있어요. fc6의 팽창률은 12가 아니라 4예요(12는 논문의 41x41칸짜리 맵에 맞는 값이고, 여기 맵은 13x17칸이에요).
+# CRF의 폭도 그림 크기에 비례해서 정할 거예요. GPU와 CamVid가 있다면 `DATA = "camvid"`로 바꿔 보세요. 원래 크기의 네트워크를 학습시켜요.
 
 # %% tags=["parameters"]
 DATA = "streets"
@@ -810,7 +810,7 @@ model, scores, row = experiment.run("deeplab_v1", seed=SEED, callbacks=[figures.
 # %% [markdown] lang="ko"
 # ### 논문처럼 CRF 맞추기
 #
-# 숫자 다섯 개 가운데 두 개는 고정하고 나머지 세 개를 검증 사진에서 찾아요. 테스트 사진은 절대 쓰지 않아요. 논문의 격자를 그대로 쓰되, 폭은 128픽셀에 맞춰 줄였어요.
+# 숫자 다섯 개 가운데 두 개는 고정하고 나머지 세 개를 검증 사진에서 찾아요. 테스트 사진은 절대 쓰지 않아요. 찾는 격자는 논문 그대로이고, 폭만 128픽셀에 맞춰 줄였어요.
 
 # %%
 found = training.crf_search.search(model, experiment.data("valid"), finer=False)
@@ -837,10 +837,10 @@ figures.images([part for four in zip(pictures, truths, plain, sharp) for part in
 # %% [markdown] lang="ko"
 # ### CRF가 해가 될 때
 #
-# CRF는 기둥이 뭔지 몰라요. 가깝고 비슷한 것만 알아요. 그런데 가는 물체에는 가까이서 편들어 줄 제 픽셀이 몇 개 없어요. 클래스를 하나씩 떼어 놓고 보세요. 그런 다음 로짓에 큰 수를 곱해 네트워크가 지나치게 확신하게 만들어 볼게요. CRF가 할 일이 남아 있을까요?
+# CRF는 기둥이 뭔지 몰라요. 가깝고 비슷한 것만 알아요. 그런데 가는 물체는 픽셀이 얼마 없어서, 가까이에서 편들어 줄 제 픽셀도 몇 개 안 돼요. 클래스를 하나씩 떼어 놓고 보세요. 그런 다음 로짓에 큰 수를 곱해 네트워크가 지나치게 확신하게 만들어 볼게요. CRF가 할 일이 남아 있을까요?
 
 # %%
-figures.class_iou({T(en="network", ko="네트워크"): before, T(en="with CRF", ko="CRF 포함"): after}, title=T(en="What the CRF gives and takes, class by class", ko="CRF가 클래스마다 주고 빼앗는 점수"))
+figures.class_iou({T(en="network", ko="네트워크"): before, T(en="with CRF", ko="CRF 포함"): after}, title=T(en="What the CRF gives and takes, class by class", ko="클래스마다 CRF가 올리고 내리는 IoU"))
 
 # %%
 image, _ = test[11]
@@ -860,7 +860,7 @@ figures.bars(moved, as_percent=True, title=T(en="The surer the network, the fewe
 # %% [markdown] lang="ko"
 # ## 가중치는 그대로, 맵은 촘촘하게
 #
-# 두 문제가 갈라지는 순간이에요. 실험실에는 한 번 학습한 FCN-32s가 하나 있어요. 출력 스트라이드를 32에서 16, 8로 끌어 보세요. 원래 칸은 그대로이고 사이에 새 칸이 생겨요. 수용 영역도 그대로인데 계산량은 늘어나고, 윤곽은 여전히 둥글어요. 그다음에 CRF를 켜 보세요.
+# 두 문제가 또렷이 갈라지는 순간이에요. 실험실에는 한 번 학습한 FCN-32s가 하나 있어요. 출력 스트라이드를 32에서 16, 8로 끌어 보세요. 원래 칸은 그대로이고 사이에 새 칸이 생겨요. 수용 영역도 그대로인데 계산량은 늘어나고, 윤곽은 여전히 둥글어요. 그다음에 CRF를 켜 보세요.
 
 # %% tags=["lab"]
 labs.dense_map()
@@ -873,7 +873,7 @@ labs.dense_map()
 # %% [markdown] lang="ko"
 # ## 논문의 주장은 성립할까요?
 #
-# `segcourse bench chapter 02`로 FCN-32s와 DeepLab v1을 시드마다 하나씩, 시드 3개로 미리 학습시켜 두었어요. FCN의 가중치를 그대로 스트라이드 16과 8로 옮겨 보고, 둘 다 뒤에 CRF를 붙였어요. CRF는 검증 사진에서 맞췄고요. 주장 2.1b는 공간 정보가 줄어서 윤곽이 나쁘다고 말해요. 그게 다일까요?
+# `segcourse bench chapter 02`로 FCN-32s와 DeepLab v1을 저마다 시드 3개로 미리 학습시켜 두었어요. FCN은 가중치를 그대로 두고 스트라이드를 16과 8로 줄여 봤어요. 두 네트워크 뒤에는 CRF를 붙였고, CRF는 검증 사진에서 맞췄어요. 주장 2.1b에 따르면 윤곽이 나쁜 까닭은 공간 정보가 줄었기 때문이에요. 그게 전부일까요?
 
 # %% tags=["for-claim-2.1b"]
 experiment = training.experiments.get("02")
@@ -897,7 +897,7 @@ for stride, variant in ((32, "fcn32s"), (16, "fcn32s_16"), (8, "fcn32s_8")):
     print(T(en=f"stride {stride}: boundary IoU of the network", ko=f"스트라이드 {stride}, 네트워크의 경계 IoU"), f"{mean(variant):.1%}", "|", T(en="of cells that know everything", ko="다 아는 칸의 경계 IoU"), f"{knowing(stride):.1%}")
 print(T(en="the network at 8 with the CRF:", ko="스트라이드 8에 CRF를 더하면:"), f"{mean('fcn32s_8_crf'):.1%}")
 lost_to_resolution, lost_otherwise = 1 - knowing(8), knowing(8) - mean("fcn32s_8")
-print(T(en="at stride 8, lost to resolution:", ko="스트라이드 8에서 해상도 때문에 잃은 점수:"), f"{lost_to_resolution:.0%}", "|", T(en="lost otherwise:", ko="다른 까닭으로 잃은 점수:"), f"{lost_otherwise:.0%}")
+print(T(en="at stride 8, lost to resolution:", ko="스트라이드 8에서 해상도 때문에 잃은 몫:"), f"{lost_to_resolution:.0%}", "|", T(en="lost otherwise:", ko="다른 까닭으로 잃은 몫:"), f"{lost_otherwise:.0%}")
 exercises.claims.decide("2.1b")
 assert mean("fcn32s_8") > mean("fcn32s") and lost_otherwise > 0.1
 
@@ -1026,8 +1026,8 @@ progress()
 #
 # 1. 분류 네트워크는 맵을 줄이고, 물체가 어디 있는지 잊어버려요. 문제가 두 가지이고, 고치는 방법도 두 가지예요.
 # 2. 스트라이드를 없애고 그 뒤를 모두 팽창시키면 같은 가중치로 더 촘촘한 맵이 나와요. 원래 칸의 숫자는 정확히 그대로예요.
-# 3. 완전 연결 CRF는 사진의 레이블 배치마다 확률을 매겨요. 픽셀마다 네트워크의 의견이 있고, 가깝고 비슷한데 레이블이 다른 쌍마다 값을 치러요.
-# 4. 평균장은 다른 픽셀의 믿음을 가중치를 곱해 더하고 소프트맥스를 하는 일을 한꺼번에, 열 번 되풀이해요. 더하는 일은 5차원 가우시안 흐리기이고, 격자를 쓰면 빨라요.
+# 3. 완전 연결 CRF는 사진의 레이블 배치마다 확률을 매겨요. 픽셀마다 네트워크의 의견을 듣고, 가깝고 비슷한데 레이블이 다른 쌍에는 값을 매겨요.
+# 4. 평균장에서는 다른 픽셀의 믿음에 가중치를 곱해 더하고 소프트맥스를 씌워요. 모든 픽셀을 한꺼번에, 열 번 되풀이해요. 더하는 일은 5차원 가우시안 흐리기이고, 격자를 쓰면 빨라요.
 # 5. CRF의 숫자도 격자 탐색이나 역전파로 데이터에서 배워요. 그리고 가깝고 비슷한 것만 보기 때문에 가는 물체를 지우기도 해요.
 
 # %% tags=["nbval-check-output"]
@@ -1046,7 +1046,7 @@ figures.table([[name, number.printed, number.data, number.source] for name, key 
 # %% [markdown] lang="ko"
 # 이 표에는 서로 다른 데이터에서 나온 숫자가 섞여 있어요. 데이터가 다른 줄끼리 비교하면 안 돼요.
 #
-# **그다음 이야기.** DeepLab v2는 여러 팽창률을 나란히 놓아요(04장). DeconvNet은 대신 맵을 키우는 과정을 배워요(03장). CRF-as-RNN은 CRF를 네트워크와 함께 학습해요. DeepLab v3부터는 CRF가 사라졌어요. 맵이 좋아지니 CRF가 고칠 것이 줄어들었거든요.
+# **그다음 이야기.** DeepLab v2는 여러 팽창률을 나란히 놓아요(04장). DeconvNet은 그 대신 맵을 키우는 법을 배워요(03장). CRF-as-RNN은 CRF를 네트워크와 함께 학습시켜요. DeepLab v3부터는 CRF가 사라졌어요. 맵이 좋아지니 CRF가 고칠 것이 줄어들었거든요.
 #
 # **더 읽을거리.** Krähenbühl과 Koltun의 *Efficient Inference in Fully Connected CRFs with Gaussian Edge Potentials*(NIPS 2011), Adams, Baek, Davis의 *Fast High-Dimensional Filtering Using the Permutohedral Lattice*(2010),
 # Zheng 외의 *Conditional Random Fields as Recurrent Neural Networks*(ICCV 2015).
