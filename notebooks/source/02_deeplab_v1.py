@@ -55,7 +55,7 @@ figures.images([street, truth, all_knowing(truth, 8), all_knowing(truth, 32)], c
 # No network drew the two lower pictures. Each of their cells was told the truth: how many of its pixels are road, how many are pole. Then the map was enlarged. The bicycle is a blot all the same,
 # and at 32 the poles are gone. So one part of the trouble has nothing to do with what a network can recognise: a map with one cell for every 32x32 pixels has no room for a thin thing.
 #
-# How much does that alone cost? We score the all-knowing cells over 20 pictures.
+# How much does that cost, with the map enlarged in this way? We score the all-knowing cells over 20 pictures.
 
 # %% [markdown] lang="ko"
 # ## 맞혔는데도 흐린 문제
@@ -63,7 +63,7 @@ figures.images([street, truth, all_knowing(truth, 8), all_knowing(truth, 32)], c
 # 아랫줄의 두 그림은 네트워크가 그린 게 아니에요. 칸마다 정답을 그대로 알려 줬거든요. 도로가 몇 픽셀이고 기둥이 몇 픽셀인지까지요. 그런 다음 맵을 키우기만 했어요. 그런데도 자전거는
 # 얼룩이 되었고, 32에서는 기둥이 사라졌어요. 그러니 문제의 일부는 네트워크가 얼마나 잘 알아보느냐와 아무 상관이 없어요. 32x32 픽셀마다 한 칸뿐인 맵에는 가는 물체가 들어갈 자리가 없거든요.
 #
-# 이것만으로 얼마나 손해를 볼까요? 정답을 다 아는 칸을 사진 20장에서 평가해 볼게요.
+# 맵을 이렇게 키웠을 때 얼마나 손해를 볼까요? 정답을 다 아는 칸을 사진 20장에서 평가해 볼게요.
 
 # %% tags=["nbval-check-output"]
 pictures, labels = datasets.load("streets", "test", size=(128, 192), length=20).stack()
@@ -79,7 +79,7 @@ for stride in (32, 16, 8):
 #
 # ## Say it before you see it
 #
-# Here is what the lecture notes say about DeepLab, in our words. Two of the lines contradict each other. Decide for each one *now*.
+# Here is what the lecture notes say about DeepLab, in our words. About atrous convolution they say two things that cannot both be true: in one line it answers the first problem, in another the second. Only the latter is on the sheet. Decide for each line *now*.
 
 # %% [markdown] lang="ko"
 # DeepLab 논문은 문제 *두 가지*에서 출발해요. 첫째는 방금 본 것이에요. 둘째는 눈에 잘 띄지 않아요. 분류기는 고양이가 창 안 어디에 앉아 있든 같은 답을 내도록 배워요. 무엇인지 알아맞히는 데에는 도움이 되지만,
@@ -87,7 +87,7 @@ for stride in (32, 16, 8):
 #
 # ## 실행하기 전에 골라 보기
 #
-# 강의 노트에서 DeepLab을 설명한 말을 조금 다듬어 적었어요. 이 가운데 두 줄은 서로 어긋나요. *지금* 한 줄씩 읽고 얼마나 맞는 말인지 골라 보세요.
+# 강의 노트에서 DeepLab을 설명한 말을 조금 다듬어 적었어요. 그런데 노트에는 아트루스 합성곱(atrous convolution)이 첫째 문제의 답이라는 줄도 있고, 둘째 문제의 답이라는 줄도 있어요. 둘 다 맞을 수는 없죠. 아래에는 그 가운데 뒤의 것만 실었어요. *지금* 한 줄씩 읽고 얼마나 맞는 말인지 골라 보세요.
 
 # %% tags=["look"]
 exercises.claims.sheet("02")
@@ -114,7 +114,7 @@ cat = figures.photo("chelsea", size=(257, 385)).double().mean(0)[None, None] / 2
 before, after = cat[..., :256, :384], cat[..., 1:, 1:]     # en: one pixel on | ko: 한 픽셀 옮긴 사진
 changes = {}
 for size in (1, 4, 32):
-    a, b = F.max_pool2d(before, size), F.max_pool2d(after, size)
+    a, b = F.max_pool2d(before, size, stride=1), F.max_pool2d(after, size, stride=1)     # en: nothing is shrunk here | ko: 여기서는 맵이 줄지 않아요
     changes[size] = ((a - b).square().mean() / (a - a.mean()).square().mean()).sqrt().item()
     print(T(en=f"largest of {size}x{size}: the map changes by", ko=f"{size}x{size} 최대 풀링, 맵이 달라진 정도:"), f"{changes[size]:.0%}")
 exercises.claims.decide("2.1")
@@ -132,7 +132,7 @@ assert set(strides.values()) == {32} and changes[32] < changes[1] / 2
 #
 # ## 손으로 해 보는 연산 1 · 구멍 뚫린 커널
 #
-# 아트루스(*à trous*)는 프랑스어로 '구멍이 뚫린'이라는 뜻이에요. 그래서 이 연산을 **아트루스 합성곱**(atrous convolution) 또는 팽창 합성곱이라고 불러요. 탭이 세 개인 커널로 숫자를 하나 걸러 하나씩 집어 볼게요. 이때 **팽창률**(rate)은 2예요.
+# 아트루스(*à trous*)는 프랑스어로 '구멍이 뚫린'이라는 뜻이에요. 그래서 이 연산을 **아트루스 합성곱** 또는 팽창 합성곱이라고 불러요. 탭이 세 개인 커널로 숫자를 하나 걸러 하나씩 집어 볼게요. 이때 **팽창률**(rate)은 2예요.
 
 # %% tags=["nbval-check-output"]
 signal, taps = [2, 1, 0, 3, 1, 2, 4, 1, 0], [1, 2, 1]
@@ -188,19 +188,19 @@ figures.grids([(torch.arange(1, 10).view(3, 3), "kernel", T(en="nine weights", k
               operators=("→",), hatches=[None, ops.zero_stuffed(torch.ones(1, 1, 3, 3), rate=2)[0, 0] == 0])
 
 # %% [markdown] lang="en"
-# The last three lines of the list are worth a second look: 3x3 at rate 12, 4x4 at rate 8 and 7x7 at rate 4 all span 25 cells. DeepLab's paper compares just these three, and picks the one with the fewest weights.
+# The last three lines of the list are worth a second look: 3x3 at rate 12, 4x4 at rate 8 and 7x7 at rate 4 all span 25 cells. DeepLab's paper compares these three and one that spans 13, and picks the one with the fewest weights.
 #
 # ### A word that means two things
 #
-# The notes speak of an "input stride" larger than the "output stride". In that figure of the paper the *input stride* is the rate: the step between two numbers that one output reads. The *output stride* is the step
+# The notes speak of an "input stride" larger than the "output stride". In Figure 1 of the paper the *input stride* is the rate: the step between two numbers that one output reads. The *output stride* is the step
 # between one output *of this layer* and the next. Today the words "output stride" mean something else: image size over map size, for the whole network. This course says "rate" for the first, and keeps "output stride" for the last.
 
 # %% [markdown] lang="ko"
-# 목록의 마지막 세 줄을 다시 보세요. 팽창률 12인 3x3, 팽창률 8인 4x4, 팽창률 4인 7x7은 모두 25칸에 걸쳐 있어요. DeepLab 논문이 비교한 것이 바로 이 셋이고, 그 가운데 가중치가 가장 적은 것을 골랐어요.
+# 목록의 마지막 세 줄을 다시 보세요. 팽창률 12인 3x3, 팽창률 8인 4x4, 팽창률 4인 7x7은 모두 25칸에 걸쳐 있어요. DeepLab 논문은 이 셋과 13칸에 걸치는 것 하나를 비교해서, 가중치가 가장 적은 것을 골랐어요.
 #
 # ### 뜻이 둘인 말
 #
-# 노트에는 'input stride'가 'output stride'보다 크다는 말이 나와요. 논문의 그 그림에서 *input stride*는 팽창률이에요. 출력 하나가 읽는 숫자와 숫자 사이의 간격이죠. *output stride*는 *이 층의* 출력과 다음 출력 사이의 간격이에요.
+# 노트에는 'input stride'가 'output stride'보다 크다는 말이 나와요. 논문의 그림 1에서 *input stride*는 팽창률이에요. 출력 하나가 읽는 숫자와 숫자 사이의 간격이죠. *output stride*는 *이 층의* 출력과 다음 출력 사이의 간격이에요.
 # 요즘 말하는 **출력 스트라이드**(output stride)는 뜻이 달라요. 네트워크 전체에서 이미지가 맵보다 몇 배 큰지를 가리켜요. 이 강의에서는 앞의 것을 '팽창률'이라고 하고, '출력 스트라이드'는 요즘 뜻으로만 쓸게요.
 
 # %% tags=["claim-2.5", "nbval-check-output"]
@@ -323,7 +323,7 @@ figures.grids([(paths((2, 2, 2)), "count", T(en="rates 2, 2, 2: 49 of 169 pixels
                (paths((1, 2, 3)), "count", T(en="rates 1, 2, 3: none is left out", ko="팽창률 1, 2, 3은 빠짐없이 읽어요"))], operators=("",))
 
 # %% [markdown] lang="en"
-# This is **gridding**: equal rates keep even and odd pixels apart. Rates without a common factor close the gaps. DeepLab v1 dilates only the few layers behind the strides it removed, so it hardly suffers from it; deep networks full of dilated layers do.
+# This is **gridding**: with equal rates even and odd cells never mix. Rates 1, 2, 3 close the gaps; rates with a common factor never can. The three conv5 layers of DeepLab v1 are exactly our first example, and there it is the point: because even and odd do not mix, the old cells keep their numbers. In deep stacks of dilated layers it becomes a fault.
 #
 # ## Which remedy for which problem?
 #
@@ -331,7 +331,7 @@ figures.grids([(paths((2, 2, 2)), "count", T(en="rates 2, 2, 2: 49 of 169 pixels
 # blurred guess and a sharp edge to the CRF, which you will take apart below.
 
 # %% [markdown] lang="ko"
-# 이런 일을 **격자 현상**(gridding)이라고 해요. 팽창률이 모두 같으면 짝수 자리와 홀수 자리가 끝내 섞이지 않아요. 팽창률에 1보다 큰 공약수가 없으면 빈틈이 메워져요. DeepLab v1은 없앤 스트라이드 뒤에 있는 몇 층만 팽창시켜서 이 문제를 거의 겪지 않아요. 팽창시킨 층이 많은 깊은 네트워크라면 사정이 달라요.
+# 이런 무늬를 **격자 현상**(gridding)이라고 해요. 팽창률이 모두 같으면 짝수 칸과 홀수 칸이 끝내 섞이지 않아요. 1, 2, 3이면 빈틈이 메워져요. 공약수가 있으면 절대 메워지지 않아요. DeepLab v1의 conv5에 있는 세 층이 바로 첫째 예예요. 거기서는 일부러 그런 거예요. 짝수와 홀수가 섞이지 않아야 원래 칸의 숫자가 그대로 남거든요. 팽창시킨 층을 깊이 쌓으면 이 현상이 결함이 돼요.
 #
 # ## 어떤 방법이 어떤 문제를 고칠까요?
 #
@@ -440,7 +440,8 @@ assert len(places) > 5 and spread > 1e-3 and field > 1
 #
 # $$\psi_p(x_i, x_j) = [x_i \ne x_j]\left( w_1 \exp\left(-\frac{|p_i - p_j|^2}{2\sigma_\alpha^2} - \frac{|I_i - I_j|^2}{2\sigma_\beta^2}\right) + w_2 \exp\left(-\frac{|p_i - p_j|^2}{2\sigma_\gamma^2}\right)\right)$$
 #
-# with places $p$ and colours $I$. The first kernel is called bilateral: near *and* alike. The second, Gaussian, only asks for near. Two pixels have four labelings. One pixel leans to label 0, the other a little to label 1; then we swap a colour and nothing else.
+# with places $p$ and colours $I$. Five numbers set it: $w_1$ and $w_2$ say how much a disagreement costs, $\sigma_\alpha$ and $\sigma_\gamma$ how far a pixel reaches (in pixels), $\sigma_\beta$ how different colours may be (in grey levels). In code they are `bilateral_weight`, `gaussian_weight`, `bilateral_xy`, `gaussian_xy` and `bilateral_rgb`.
+# The first kernel is called bilateral: near *and* alike. The second, Gaussian, only asks for near; in the next cell it is left out. Two pixels have four labelings. One pixel leans to label 0, the other a little to label 1; then we swap a colour and nothing else.
 
 # %% [markdown] lang="ko"
 # ### 픽셀 두 개
@@ -449,7 +450,8 @@ assert len(places) > 5 and spread > 1e-3 and field > 1
 #
 # $$\psi_p(x_i, x_j) = [x_i \ne x_j]\left( w_1 \exp\left(-\frac{|p_i - p_j|^2}{2\sigma_\alpha^2} - \frac{|I_i - I_j|^2}{2\sigma_\beta^2}\right) + w_2 \exp\left(-\frac{|p_i - p_j|^2}{2\sigma_\gamma^2}\right)\right)$$
 #
-# $p$는 자리, $I$는 색이에요. 첫째 유사도 커널은 bilateral 커널이에요. 가깝*고* 색도 비슷해야 값이 커요. 둘째는 가우시안 커널이고, 가깝기만 하면 돼요. 픽셀이 두 개면 배치는 네 가지예요. 한 픽셀은 레이블 0 쪽으로 기울었고, 다른 픽셀은 레이블 1 쪽으로 살짝만 기울었어요. 여기서
+# $p$는 자리, $I$는 색이에요. 숫자는 다섯 개예요. $w_1$과 $w_2$는 레이블이 다를 때 치르는 값, $\sigma_\alpha$와 $\sigma_\gamma$는 얼마나 멀리까지 닿는지(픽셀), $\sigma_\beta$는 색이 얼마나 달라도 되는지(밝기 단계)예요. 코드에서는 `bilateral_weight`, `gaussian_weight`, `bilateral_xy`, `gaussian_xy`, `bilateral_rgb`라고 써요.
+# 첫째 유사도 커널은 bilateral 커널이에요. 가깝*고* 색도 비슷해야 커져요. 둘째는 가우시안 커널이고, 가깝기만 하면 돼요. 다음 셀에서는 둘째를 뺐어요. 픽셀이 두 개면 배치는 네 가지예요. 한 픽셀은 레이블 0 쪽으로, 다른 픽셀은 레이블 1 쪽으로 조금 기울어 있어요. 여기서
 # 색 하나만 바꾸고 나머지는 그대로 둬 볼게요.
 
 # %% tags=["claim-2.8", "nbval-check-output"]
@@ -468,9 +470,9 @@ for name, colours in {"100, 104": (100, 104), "100, 220": (100, 220)}.items():
     print(T(en="colours", ko="색"), name, {x: round(v, 2) for x, v in p.items()}, "|", T(en="equal labels:", ko="레이블이 같을 확률:"), round(agree[name], 2))
 alone = 0.8 * 0.4 + 0.2 * 0.6
 far = joined(30, (100, 104))
-print(T(en="each pixel by itself:", ko="저마다 혼자 정할 때:"), round(alone, 2), "|", T(en="a pixel 30 away still counts:", ko="30픽셀 떨어져도 이어져 있음:"), far > 0, "|", T(en="pairs in this street:", ko="이 사진의 픽셀 쌍:"), truth.numel() * (truth.numel() - 1) // 2)
+print(T(en="each pixel by itself:", ko="저마다 혼자 정할 때:"), round(alone, 2), "|", T(en="a pixel 30 away still counts:", ko="30픽셀 떨어져도 이어져 있음:"), far > 0.01, "|", T(en="pairs in this street:", ko="이 사진의 픽셀 쌍:"), truth.numel() * (truth.numel() - 1) // 2)
 exercises.claims.decide("2.8")
-assert agree["100, 104"] > alone + 0.2 and abs(agree["100, 220"] - alone) < 0.01 and far > 0
+assert agree["100, 104"] > alone + 0.2 and abs(agree["100, 220"] - alone) < 0.01 and far > 0.01
 
 # %% [markdown] lang="en"
 # So nobody assumes that neighbours *look* alike. The colours are observed; what follows from them is how strongly two pixels are expected to share a **label**. And the fully connected CRF joins not only neighbours but every pair, each with its own weight.
@@ -513,7 +515,8 @@ doubtful = F.one_hot(shape.flatten(), 2).double() * 0.3 + 0.35
 given = {}
 for name, image in {T(en="vertical edge", ko="세로 경계"): left_right, T(en="horizontal edge", ko="가로 경계"): left_right.T}.items():
     x, energy = all_labelings(-doubtful.log(), similarity(image))
-    probability = torch.softmax(-energy, 0)     # en: exp(-E) / Z | ko: exp(-E) / Z
+    weights = torch.exp(-energy)
+    probability = weights / weights.sum()     # en: the sum is Z | ko: 이 합이 Z예요
     best = x[probability.argmax()].view(4, 4)
     given[name] = probability
     print(name, "|", T(en="labelings", ko="배치 수"), len(x), "|", T(en="sum of P = 1:", ko="P의 합 = 1:"), abs(probability.sum().item() - 1) < 1e-9, "|", T(en="best:", ko="가장 그럴듯한 배치:"), best.tolist())
@@ -526,22 +529,24 @@ assert all(abs(p.sum().item() - 1) < 1e-9 and (p >= 0).all() for p in given.valu
 #
 # With 3 labels a picture of 3x4 has 531,441 labelings, and one of 4x4 already 43,046,721. So DeepLab looks for the distribution closest to $P$ among those in which the pixels are independent, $Q(\mathbf{x}) = \prod_i Q_i(x_i)$, where "closest" means the smallest KL divergence $\mathrm{KL}(Q \| P)$. This is the **mean field** approximation.
 #
-# Hold every pixel but $i$ fixed and ask for the best $Q_i$. Everything that does not contain $Q_i$ drops out, and what is left is
+# Write $k_{ij}$ for everything behind $[x_i \ne x_j]$, and $l$ for a label. From $\mathrm{KL}(Q \| P) = \sum_{\mathbf x} Q(\mathbf x)\log\frac{Q(\mathbf x)}{P(\mathbf x)}$ and the form of $P$ we get $\mathrm{KL} = \sum_i \sum_l Q_i(l) \log Q_i(l) + \mathbb{E}_Q[E] + \log Z$.
+# Now hold every pixel but $i$ fixed. If pixel $i$ takes label $l$, pixel $j$ disagrees with probability $1 - Q_j(l)$, so the part that contains $Q_i$ is $\sum_l Q_i(l)\bigl[\log Q_i(l) + m_i(l)\bigr]$ with $m_i(l) = -\log P_i(l) + \sum_{j\ne i} k_{ij}(1 - Q_j(l))$. Up to a constant that is itself a KL divergence, from $Q_i$ to the normalised $e^{-m_i}$, and smallest where the two are equal:
 #
-# $$Q_i(l) \;\propto\; \exp\Bigl(-\psi_u(l) - \sum_{j \ne i} k_{ij}\,\bigl(1 - Q_j(l)\bigr)\Bigr) \;\propto\; P_i(l)\,\exp\Bigl(\sum_{j \ne i} k_{ij}\,Q_j(l)\Bigr)$$
+# $$Q_i(l) \;\propto\; e^{-m_i(l)} \;\propto\; P_i(l)\,\exp\Bigl(\sum_{j \ne i} k_{ij}\,Q_j(l)\Bigr)$$
 #
-# In words: the neighbours' beliefs, weighted, then a softmax. One pixel after the other, the KL divergence can only fall. Here we know $P$ exactly, so we can watch the *true* divergence, with $\log Z$ and all.
+# In words: the neighbours' beliefs, weighted, then a softmax. One pixel after the other, the KL divergence can only fall or stay; it ends in a minimum, which need not be the lowest. Here we know $P$ exactly, so we can watch the *true* divergence, with $\log Z$ and all.
 
 # %% [markdown] lang="ko"
 # ### 왜 아무도 다 늘어놓지 않을까요?
 #
 # 레이블이 3개면 3x4 사진의 배치는 531,441가지이고, 4x4만 되어도 43,046,721가지예요. 그래서 DeepLab은 픽셀끼리 독립인 분포 $Q(\mathbf{x}) = \prod_i Q_i(x_i)$ 가운데 $P$에 가장 가까운 것을 찾아요. 여기서 '가깝다'는 KL 발산(KL divergence) $\mathrm{KL}(Q \| P)$가 작다는 뜻이에요. 이 방법을 **평균장**(mean field) 근사라고 해요.
 #
-# 픽셀 $i$만 빼고 모두 고정한 다음, 가장 좋은 $Q_i$를 구해 볼게요. $Q_i$가 들어 있지 않은 항은 모두 사라지고 이 식이 남아요.
+# $[x_i \ne x_j]$ 뒤의 값을 통틀어 $k_{ij}$, 레이블 하나를 $l$이라고 쓸게요. $\mathrm{KL}(Q \| P) = \sum_{\mathbf x} Q(\mathbf x)\log\frac{Q(\mathbf x)}{P(\mathbf x)}$에 $P$의 식을 넣으면 $\mathrm{KL} = \sum_i \sum_l Q_i(l) \log Q_i(l) + \mathbb{E}_Q[E] + \log Z$가 돼요.
+# 이제 픽셀 $i$만 빼고 모두 고정할게요. 픽셀 $i$가 $l$을 고르면 픽셀 $j$와 레이블이 다를 확률은 $1 - Q_j(l)$이에요. 그래서 $Q_i$가 들어 있는 부분은 $\sum_l Q_i(l)\bigl[\log Q_i(l) + m_i(l)\bigr]$이고, $m_i(l) = -\log P_i(l) + \sum_{j\ne i} k_{ij}(1 - Q_j(l))$예요. 상수를 빼면 이것도 KL 발산이에요. $Q_i$와 정규화한 $e^{-m_i}$ 사이의 발산이니, 둘이 같을 때 가장 작아요.
 #
-# $$Q_i(l) \;\propto\; \exp\Bigl(-\psi_u(l) - \sum_{j \ne i} k_{ij}\,\bigl(1 - Q_j(l)\bigr)\Bigr) \;\propto\; P_i(l)\,\exp\Bigl(\sum_{j \ne i} k_{ij}\,Q_j(l)\Bigr)$$
+# $$Q_i(l) \;\propto\; e^{-m_i(l)} \;\propto\; P_i(l)\,\exp\Bigl(\sum_{j \ne i} k_{ij}\,Q_j(l)\Bigr)$$
 #
-# 말로 풀면 이래요. 이웃의 믿음에 가중치를 곱해 더하고, 소프트맥스를 씌워요. 픽셀을 하나씩 차례로 고치면 KL 발산은 절대 커지지 않아요. 여기서는 $P$를 정확히 알고 있으니 $\log Z$까지 넣은 *진짜* KL 발산이 줄어드는 모습을 지켜볼 수 있어요.
+# 말로 풀면 이래요. 이웃의 믿음에 가중치를 곱해 더하고, 소프트맥스를 씌워요. 픽셀을 하나씩 차례로 고치면 KL 발산은 줄거나 그대로예요. 도착한 곳이 가장 낮은 곳이라는 보장은 없어요. 여기서는 $P$를 정확히 알고 있으니 $\log Z$까지 넣은 *진짜* KL 발산이 줄어드는 모습을 지켜볼 수 있어요.
 
 # %% tags=["nbval-check-output"]
 image = torch.tensor([[40, 45, 120, 200], [42, 50, 125, 205], [45, 118, 122, 210]])
@@ -598,18 +603,18 @@ print(T(en="in turn:                               ", ko="차례로:"), [round(q
 assert (at_once[-1] - at_once[-3]).abs().max() < 0.05 < 0.5 < (at_once[-1] - at_once[-2]).abs().max() and (in_turn[-1] - in_turn[-2]).abs().max() < 1e-3
 
 # %% [markdown] lang="en"
-# With the weights of practice the beliefs settle within ten iterations. That is the number DeepLab uses, and it is worth remembering that nothing forces them to.
+# It is the missing $j = i$ that makes them swing: put 6 on the diagonal too, and they stand still. The kernels used in practice keep $j = i$, and for a Potts model with weights that are not negative such a step does not raise KL (Krähenbühl and Koltun 2013). Without the diagonal, or with learned compatibilities, nothing promises it. DeepLab stops after ten steps.
 #
 # ### The message is a blur
 #
-# Look at the update again: $k_{ij} Q_j(l)$ summed over all $j$ is the map $Q(l)$, weighted by a Gaussian around pixel $i$. For the kernel of places that is a Gaussian blur, the very one of every image program.
+# Look at the update again: $k_{ij} Q_j(l)$ summed over all $j$ is the map $Q(l)$, weighted by a Gaussian around pixel $i$. For the kernel of places, and with $j = i$ among the sum, that is a Gaussian blur, the one of every image program before it divides by the sum of its weights.
 
 # %% [markdown] lang="ko"
-# 실제로 쓰는 가중치라면 열 번 되풀이하기 전에 믿음이 자리를 잡아요. DeepLab도 열 번 되풀이해요. 다만 꼭 자리를 잡으라는 법은 없어요. 이 점은 기억해 두세요.
+# 두 픽셀이 왔다 갔다 하는 것은 $j = i$가 빠졌기 때문이에요. 대각선에도 6을 넣으면 멈춰 서요. 실제로 쓰는 커널에는 $j = i$가 들어 있고, 포츠 모델에서 가중치가 음수가 아니면 한꺼번에 고쳐도 KL이 커지지 않아요(Krähenbühl, Koltun 2013). 대각선을 뺐거나 호환성 함수를 학습했다면 그런 보장이 없어요. DeepLab은 열 걸음에서 멈춰요.
 #
 # ### 메시지 전달은 곧 흐리기
 #
-# 식을 다시 볼게요. $k_{ij} Q_j(l)$을 모든 $j$에서 더하는 일은, 맵 $Q(l)$에 픽셀 $i$를 가운데 둔 가우시안을 곱해 더하는 일과 같아요. 자리만 보는 유사도 커널이라면 가우시안 흐리기예요. 그러니까 사진 편집 프로그램에 있는 바로 그 기능이에요.
+# 식을 다시 볼게요. $k_{ij} Q_j(l)$을 모든 $j$에서 더하는 일은, 맵 $Q(l)$에 픽셀 $i$를 가운데 둔 가우시안을 곱해 더하는 일과 같아요. 자리만 보는 유사도 커널이고 $j = i$도 더한다면 가우시안 흐리기예요. 가중치의 합으로 나누기 전일 뿐, 사진 편집 프로그램에 있는 바로 그 기능이에요.
 
 # %% tags=["nbval-check-output"]
 height, width, sigma = 12, 16, 1.5
@@ -641,18 +646,22 @@ listens = torch.exp(-distance / (2 * 16 ** 2) - colour / (2 * 20 ** 2))
 figures.heat_map(photo, listens, label=T(en="weight", ko="가중치"), title=T(en="One pixel listens to what is near and of its colour", ko="픽셀 하나는 가깝고 색이 비슷한 곳에 귀를 기울여요"))
 
 # %% [markdown] lang="en"
-# > **The permutohedral lattice, in a box.** A photo of 500x375 has 17.6 billion pairs. Nobody adds them. Instead the 187,500 points in five dimensions are laid onto a lattice of simplices, only a few thousand corners of which are used:
+# > **The permutohedral lattice, in a box.** A photo of 500x375 has 17,600,000,000 pairs. Nobody adds them. Instead the 187,500 points in five dimensions are laid onto a lattice of simplices, of which one photo uses about 11,000 corners:
 # > each pixel spreads its belief over the 6 corners around it (*splat*), the corners are blurred with their neighbours along 6 directions (*blur*), and each pixel collects what has arrived (*slice*). All three are sums with fixed weights, so all three have a simple gradient.
 # > Adams, Baek and Davis 2010; in the CRF by Krähenbühl and Koltun 2011.
 #
-# `ops.dense_crf_exact` adds all the pairs; `ops.dense_crf` uses the lattice. How far apart are they? (Both keep a pixel's own vote and divide each message by how many pixels it heard, as the widespread pydensecrf does; the formulas above do neither.)
+# Three steps lead from our formula to the code that everybody uses. A pixel in the middle has more neighbours than one in a corner, and the sums grow with the widths; so each kernel is **normalised**, $\tilde k_{ij} = k_{ij} / \sqrt{d_i d_j}$ with $d_i = \sum_j k_{ij}$, and a weight means about the same at any width. The sum keeps $j = i$, because the blur does. And $P_i$ is taken as at least 0.00001, so that no pixel is entirely sure.
+#
+# `ops.dense_crf_exact` adds all the pairs; `ops.dense_crf` uses the lattice. How far apart are they? And does KL fall, all pixels updated at once?
 
 # %% [markdown] lang="ko"
-# > **한 상자로 읽는 퍼뮤토헤드럴 격자(permutohedral lattice).** 500x375 사진에는 픽셀 쌍이 176억 개나 있어요. 이걸 다 더하는 사람은 없어요. 대신 5차원에 흩어진 점 187,500개를 단체(simplex)로 이루어진 격자 위에 올려요. 실제로 쓰는 꼭짓점은 몇천 개뿐이에요.
+# > **한 상자로 읽는 퍼뮤토헤드럴 격자(permutohedral lattice).** 500x375 사진에는 픽셀 쌍이 17,600,000,000개나 있어요. 이걸 다 더하는 사람은 없어요. 대신 5차원에 흩어진 점 187,500개를 단체(simplex)로 이루어진 격자 위에 올려요. 어느 사진에서 실제로 쓰인 꼭짓점은 11,000개쯤이에요.
 # > 픽셀마다 제 믿음을 둘레의 꼭짓점 6개에 나누어 놓고(*splat*), 꼭짓점은 6개 방향의 이웃과 섞이고(*blur*), 픽셀은 모인 것을 다시 거두어들여요(*slice*). 셋 다 정해진 가중치를 곱해 더하는 계산이라, 기울기도 간단해요.
 # > Adams, Baek, Davis(2010)의 방법이고, CRF에는 Krähenbühl과 Koltun(2011)이 썼어요.
 #
-# `ops.dense_crf_exact`는 모든 쌍을 더하고, `ops.dense_crf`는 격자를 써요. 둘은 얼마나 다를까요? (널리 쓰이는 pydensecrf처럼, 둘 다 픽셀 자신의 목소리도 넣고 메시지를 들은 양으로 나누어요. 위의 식에는 둘 다 없어요.)
+# 위의 식에서 실제로 쓰는 코드까지는 세 걸음이 남아 있어요. 가운데 픽셀은 모서리 픽셀보다 이웃이 많고, 폭을 넓히면 합도 커져요. 그래서 유사도 커널을 **정규화**해요. $\tilde k_{ij} = k_{ij} / \sqrt{d_i d_j}$이고 $d_i = \sum_j k_{ij}$예요. 그러면 폭이 달라져도 가중치의 뜻이 거의 같아요. 합에는 $j = i$도 들어가요. 흐리게 할 때 제 값도 섞이니까요. 그리고 $P_i$는 0.00001보다 작아지지 않게 해서, 완전히 확신하는 픽셀이 없게 해요.
+#
+# `ops.dense_crf_exact`는 모든 쌍을 더하고, `ops.dense_crf`는 격자를 써요. 둘은 얼마나 다를까요? 그리고 모든 픽셀을 한꺼번에 고쳐도 KL이 줄어들까요?
 
 # %% tags=["nbval-check-output"]
 small, small_truth = datasets.load("streets", "test", size=(48, 72))[9]
@@ -663,6 +672,9 @@ exact, lattice = ops.dense_crf_exact(guess, small, **settings), ops.dense_crf(gu
 mean_gap, same = (exact - lattice).abs().mean().item(), (exact.argmax(0) == lattice.argmax(0)).double().mean().item()
 print(T(en="pixels the CRF changed:", ko="CRF가 바꾼 픽셀:"), f"{(exact.argmax(0) != cells).double().mean():.0%}", "|", T(en="mean difference:", ko="차이의 평균:"), "< 0.005" if mean_gap < 0.005 else mean_gap,
       "|", T(en="same label on at least 98 % of the pixels:", ko="픽셀의 98% 이상에서 레이블이 같음:"), same >= 0.98)
+crf = ops.DenseCRF(11, **settings)
+kl = [float(step) for _, _, step in crf.steps(guess, small)]
+print(T(en="KL up to log Z, iteration by iteration, falls:", ko="반복할 때마다 (log Z를 뺀) KL이 줄어듦:"), all(b < a for a, b in zip(kl, kl[1:])))
 assert mean_gap < 0.005 and same >= 0.98
 
 # %% [markdown] lang="en"
@@ -690,25 +702,22 @@ with torch.no_grad():
     coarse = network.scores(datasets.normalise(street)[None]).softmax(1)[0]
     full = network(datasets.normalise(street)[None]).softmax(1)[0]
 print(T(en="score map:", ko="점수 맵:"), tuple(coarse.shape[1:]), "->", T(en="enlarged by interpolation:", ko="보간으로 키운 뒤:"), tuple(full.shape[1:]), "->", T(en="after the CRF:", ko="CRF를 거친 뒤:"), tuple(ops.dense_crf(full, street).shape[1:]))
-try:
-    ops.dense_crf(coarse, street)
-    refused = False
-except ValueError:
-    refused = True
-print(T(en="the CRF takes the coarse map itself:", ko="CRF에 작은 맵을 그대로 넣을 수 있나요?"), not refused)
+tiny = F.interpolate(street[None].float(), size=tuple(coarse.shape[1:]), mode="area")[0].to(torch.uint8)
+stays = ops.dense_crf(coarse, tiny).shape == coarse.shape
+print(T(en="the CRF of a small map is a small map:", ko="작은 맵에 CRF를 쓰면 결과도 작은 맵:"), stays)
 exercises.claims.decide("2.6")
-assert coarse.shape[1] < full.shape[1] == street.shape[1] and refused and ops.dense_crf(full, street).shape == full.shape
+assert coarse.shape[1] < full.shape[1] == street.shape[1] and stays and ops.dense_crf(full, street).shape == full.shape
 
 # %% [markdown] lang="en"
 # ### Is the CRF machine learning?
 #
-# DeepLab v1 picks the CRF's five numbers by grid search on 100 validation pictures. That is already learning from data, if by hand. But each iteration is only sums and softmaxes, so a gradient runs through all ten. On a toy, discs of one colour on another with a noisy guess, we let back-propagation find the weights.
+# DeepLab v1 fixes two of the CRF's five numbers and picks the other three by grid search on 100 validation pictures. That is already learning from data, if by hand. But each iteration is only sums and softmaxes, so a gradient runs through all of them. On a toy, discs of one colour on another with a noisy guess, we let back-propagation find the weights, through five iterations.
 
 # %% [markdown] lang="ko"
 # ### CRF도 기계 학습일까요?
 #
-# DeepLab v1은 CRF의 숫자 다섯 개를 검증 사진 100장에서 격자 탐색으로 골라요. 손으로 하기는 하지만 이것도 이미 데이터에서 배우는 거예요. 게다가 반복 한 번은 덧셈과 소프트맥스뿐이라 열 번을 거슬러 기울기가 흘러요. 바탕과 색이 다른 원판을 놓고
-# 추측에는 잡음을 섞었어요. 이 간단한 문제에서 역전파로 가중치를 찾아볼게요.
+# DeepLab v1은 CRF의 숫자 다섯 개 가운데 두 개를 고정하고 나머지 세 개를 검증 사진 100장에서 격자 탐색으로 골라요. 손으로 하기는 하지만 이미 데이터에서 배우는 셈이에요. 게다가 반복 한 번은 덧셈과 소프트맥스뿐이라 반복을 모두 거슬러 기울기가 흘러요. 바탕과 색이 다른 원판에 잡음 섞인 추측을 얹은
+# 간단한 문제에서, 반복 다섯 번을 거슬러 역전파로 가중치를 찾아볼게요.
 
 # %% tags=["claim-2.7", "nbval-check-output"]
 generator = torch.Generator().manual_seed(0)
@@ -734,27 +743,28 @@ exercises.claims.decide("2.7")
 assert losses[-1] < losses[0] / 2 and wrong[1] < wrong[0] / 4 and any((a - b).abs().max() > 0.1 for a, b in zip(before, learned))
 
 # %% [markdown] lang="en"
-# That is CRF-as-RNN in 25 lines (Zheng et al. 2015): the CRF as the last layers of a network, learned along with it.
+# That is the heart of CRF-as-RNN (Zheng et al. 2015), which puts such a layer behind a network and trains both together.
 #
 # ## The network
 #
-# DeepLab v1 is VGG16 with pool4 and pool5 at stride 1, conv5 at rate 2 and fc6 thinned out. The fully connected layer of 7x7 is **decimated**: of its 49 taps keep every second or third, spread by a rate. Four versions were tried. Here they are at full size, beside the paper's numbers.
+# DeepLab v1 is VGG16 with pool4 and pool5 at stride 1, conv5 at rate 2 and fc6 thinned out. The fully connected layer of 7x7 is **decimated**: of its 49 taps every second or third stays, spread by a rate, and in LargeFOV 1024 of the 4096 filters of fc6 and fc7. All pools are 3x3 with padding 1, and an average pool follows pool5. (MSc, in the last table of the chapter, adds two small layers to the picture and to each of pools 1 to 4, and joins their 5x128 channels to the last map.) Four versions of fc6 were tried. Here they are at full size, beside the paper's numbers.
 
 # %% [markdown] lang="ko"
-# 25줄짜리 CRF-as-RNN(Zheng 외, 2015)이에요. CRF를 네트워크의 마지막 층으로 붙여 함께 학습시키는 방법이죠.
+# 이것이 CRF-as-RNN(Zheng 외, 2015)의 핵심이에요. 그 논문에서는 이런 층을 네트워크 뒤에 붙여 둘을 함께 학습해요.
 #
 # ## 네트워크
 #
-# DeepLab v1은 VGG16에서 pool4와 pool5의 스트라이드를 1로, conv5의 팽창률을 2로 바꾸고 fc6을 홀쭉하게 만든 거예요. 7x7짜리 완전 연결층의 탭 49개 가운데 둘이나 셋마다 하나씩만 남기고, 남은 탭을 팽창률만큼 벌려요. 이 일이 **솎아내기**(decimation)예요. 논문에서는 네 가지를 시험했어요.
+# DeepLab v1은 VGG16에서 pool4와 pool5의 스트라이드를 1로, conv5의 팽창률을 2로 바꾸고 fc6을 홀쭉하게 만든 거예요. 7x7짜리 완전 연결층의 탭 49개 가운데 둘이나 셋마다 하나씩만 남기고, 남은 탭을 팽창률만큼 벌려요. 이 일이 **솎아내기**(decimation)예요. LargeFOV에서는 fc6과 fc7의 필터도 4096개 가운데 1024개만 남겨요. 풀링은 모두 3x3에 패딩 1이고, pool5 뒤에 평균 풀링이 있어요. (장 끝의 표에 나오는 MSc는 사진과 pool1~pool4에 작은 층을 두 개씩 붙이고, 여기서 나온 5x128채널을 마지막 맵에 이어 붙인 거예요.) 논문에서는 fc6을 네 가지로 시험했어요.
 # 원래 크기로 만들어 논문의 숫자와 나란히 놓아 볼게요.
 
 # %% tags=["nbval-check-output"]
 rows = []
-for variant, k, rate in (("7x7", 7, 4), ("4x4_rate4", 4, 4), ("4x4_rate8", 4, 8), ("large_fov", 3, 12)):
+for variant in ("7x7", "4x4_rate4", "4x4_rate8", "large_fov"):
     with torch.device("meta"):
         network = models.create("deeplab_v1", num_classes=21, variant=variant)
     count = sum(p.numel() for p in network.parameters())
     field = ops.receptive_field(network.scorer(), (321, 321))
+    (k, _), (rate, _) = network.fc6.kernel_size, network.fc6.dilation
     nominal = 8 * (k - 1) * rate + 32
     paper = [published.get(f"deeplab.{variant}.{what}") for what in ("parameters", "receptive_field", "miou", "miou_crf")]
     rows.append([variant, f"{count:,}", paper[0].printed, paper[1].printed, nominal, field.size[0], f"{paper[2].printed} / {paper[3].printed}"])
@@ -763,13 +773,13 @@ figures.table(rows, ["fc6", T(en="parameters", ko="파라미터 수"), T(en="pap
 
 # %% [markdown] lang="en"
 # The parameters agree to the digit that the paper prints. The fields of view do not, and the reason is a definition: the paper's 224 and 128 are what fc6 spans on the grid of stride 8, $8(k-1)r$, with one old cell of 32 pixels added. What a score can really see also includes what each cell of pool5
-# saw before, which makes 404 and 308 with VGG's own 2x2 pools (the paper names 404 in its text), and a little more with the 3x3 pools of the released network, which we built here: 419 and 323, and 435 with its average pool.
+# saw before, which makes 404 and 308 with VGG's own 2x2 pools (the paper names both in its text), and a little more with the 3x3 pools of the released network, which we built here: 419 and 323, and 435 with its average pool.
 #
 # One more thing about the release: its pool5 lost its stride with pool4 before it, and is *not* dilated. So the released network is not the dense version of any VGG16, and `ops.make_dense` must not be expected to give it.
 
 # %% [markdown] lang="ko"
 # 파라미터 수는 논문에 적힌 자리까지 똑같아요. 하지만 수용 영역은 달라요. 정의가 다르기 때문이에요. 논문의 224와 128은 스트라이드 8인 격자 위에서 fc6이 걸치는 폭 $8(k-1)r$에 원래 칸 하나의 크기인 32픽셀을 더한 값이에요. 점수 하나가 정말로 볼 수 있는 범위에는 pool5의 칸이
-# 그전에 본 것까지 들어가요. 그래서 VGG의 2x2 풀링을 그대로 쓰면 404와 308이고(404는 논문 본문에도 나와요), 여기서 만든 공개된 네트워크는 3x3 풀링이라 조금 더 넓은 419와 323, 평균 풀링까지 넣으면 435예요.
+# 그전에 본 것까지 들어가요. 그래서 VGG의 2x2 풀링을 그대로 쓰면 404와 308이고(둘 다 논문 본문에 나와요), 여기서 만든 공개된 네트워크는 3x3 풀링이라 조금 더 넓은 419와 323, 평균 풀링까지 넣으면 435예요.
 #
 # 공개된 네트워크는 한 가지가 더 달라요. 앞의 pool4와 함께 스트라이드를 잃은 pool5를 팽창시키지 *않았어요*. 그래서 어떤 VGG16을 촘촘하게 만들어도 공개된 네트워크가 되지 않아요. `ops.make_dense`에서 똑같은 네트워크가 나오리라고 기대하면 안 돼요.
 
@@ -785,14 +795,18 @@ assert ops.receptive_field(ideal, (512, 512)).size[0] == 404
 # %% [markdown] lang="en"
 # ## Train it
 #
-# A DeepLab v1 with an eighth of the channels, on 96x128 streets, from nothing, with batch normalisation as in chapter 01. Two things are scaled to the small pictures: fc6 gets rate 4 instead of 12 (12 belongs to the paper's map of 41x41 cells; ours has 13x17),
+# A DeepLab v1 with an eighth of the channels, on 96x128 streets, from nothing, with batch normalisation as in chapter 01. Two things are scaled to the small pictures: fc6 gets rate 4 instead of 12 (12 belongs to the paper's map of 41x41 cells; ours has 13x17, since 3x3 pools round up: 96, 49, 25, 13),
 # and the widths of the CRF will be fractions of the picture. Where a GPU and CamVid are at hand, `DATA = "camvid"` trains the full-size network.
+#
+# Crop or resize? A picture that does not fit the network is padded and cropped, never stretched to the training size: stretching changes the size of things, and the network has learned sizes.
 
 # %% [markdown] lang="ko"
 # ## 학습해 보기
 #
-# 채널을 8분의 1로 줄인 DeepLab v1이 96x128 거리 그림으로 처음부터 학습해요. 배치 정규화는 01장과 똑같이 넣었어요. 작은 그림에 맞춰 줄인 것이 두 가지 있어요. fc6의 팽창률은 12가 아니라 4예요(12는 논문의 41x41칸짜리 맵에 맞는 값이고, 여기 맵은 13x17칸이에요).
+# 채널을 8분의 1로 줄인 DeepLab v1이 96x128 거리 그림으로 처음부터 학습해요. 배치 정규화는 01장과 똑같이 넣었어요. 작은 그림에 맞춰 줄인 것이 두 가지 있어요. fc6의 팽창률은 12가 아니라 4예요(12는 논문의 41x41칸짜리 맵에 맞는 값이고, 여기 맵은 13x17칸이에요. 3x3 풀링은 올림을 해서 96, 49, 25, 13으로 줄거든요).
 # CRF의 폭도 그림 크기에 비례해서 정할 거예요. GPU와 CamVid가 있다면 `DATA = "camvid"`로 바꿔 보세요. 원래 크기의 네트워크를 학습시켜요.
+#
+# 자를까요, 늘일까요? 네트워크에 맞지 않는 사진은 둘레를 채우고 나중에 잘라 내요. 학습할 때 크기로 늘이지는 않아요. 늘이면 물체의 크기가 달라지는데, 네트워크는 크기까지 배웠거든요.
 
 # %% tags=["parameters"]
 DATA = "streets"
@@ -805,15 +819,15 @@ model, scores, row = experiment.run("deeplab_v1", seed=SEED, callbacks=[figures.
 # %% [markdown] lang="en"
 # ### Tuning the CRF, as the paper does
 #
-# Two of the five numbers are fixed, the other three searched on validation pictures, never on the test split. Ours is the paper's grid, with widths scaled to 128 pixels.
+# Two of the five numbers are fixed at the paper's values, the other three searched on validation pictures, never on the test split. The paper searches a coarse grid and then a finer one around its best; ours is one coarse grid of 27 settings over the ranges of DeepLab v1 and v2, with widths scaled to 128 pixels, on 10 pictures.
 
 # %% [markdown] lang="ko"
 # ### 논문처럼 CRF 맞추기
 #
-# 숫자 다섯 개 가운데 두 개는 고정하고 나머지 세 개를 검증 사진에서 찾아요. 테스트 사진은 절대 쓰지 않아요. 찾는 격자는 논문 그대로이고, 폭만 128픽셀에 맞춰 줄였어요.
+# 숫자 다섯 개 가운데 두 개는 논문의 값으로 고정하고, 나머지 세 개를 검증 사진에서 찾아요. 테스트 사진은 절대 쓰지 않아요. 논문에서는 성긴 격자로 찾은 다음 가장 좋은 곳 둘레를 촘촘하게 다시 찾아요. 여기서는 DeepLab v1과 v2의 범위를 덮는 27가지 조합만 사진 10장에서 시험해요. 폭은 128픽셀에 맞춰 줄였어요.
 
 # %%
-found = training.crf_search.search(model, experiment.data("valid"), finer=False)
+found = training.crf_search.search(model, experiment.data("valid"), images=10, finer=False)
 print(T(en="settings tried:", ko="시험한 조합:"), len(found.trials), "|", T(en="the best:", ko="가장 좋은 조합:"), {name: round(value, 1) for name, value in found.best.items()})
 
 # %%
@@ -850,7 +864,7 @@ moved = {}
 for times in (1, 4, 16):
     probabilities = (logits * times).softmax(0)
     moved[f"x{times}"] = (ops.dense_crf(probabilities, image, **found.best).argmax(0) != probabilities.argmax(0)).double().mean().item()
-figures.bars(moved, as_percent=True, title=T(en="The surer the network, the fewer pixels the CRF changes", ko="네트워크가 확신할수록 CRF가 바꾸는 픽셀이 줄어요"))
+figures.bars(moved, as_percent=True, title=T(en="Pixels that the CRF changes, with the logits multiplied", ko="로짓을 곱해 가며 잰, CRF가 바꾸는 픽셀"))
 
 # %% [markdown] lang="en"
 # ## The same weights, a denser map
@@ -1019,7 +1033,7 @@ progress()
 # 2. Take out a stride, dilate everything that follows, and the same weights give a denser map; the old cells keep their numbers exactly.
 # 3. A fully connected CRF is a probability for every labeling of the picture: the network's opinion of each pixel, and a price for every pair that is near and alike and yet disagrees.
 # 4. Mean field: the others' beliefs, weighted, then a softmax, all at once and ten times; the sum is a Gaussian blur in five dimensions, and a lattice makes it quick.
-# 5. Its numbers are learned from data, by grid search or by back-propagation, and where it only sees near and alike it takes thin things away.
+# 5. Its numbers are learned from data, by grid search or by back-propagation, and as it sees only near and alike, it may take thin things away.
 
 # %% [markdown] lang="ko"
 # ## 한눈에 정리하기
@@ -1028,7 +1042,7 @@ progress()
 # 2. 스트라이드를 없애고 그 뒤를 모두 팽창시키면 같은 가중치로 더 촘촘한 맵이 나와요. 원래 칸의 숫자는 정확히 그대로예요.
 # 3. 완전 연결 CRF는 사진의 레이블 배치마다 확률을 매겨요. 픽셀마다 네트워크의 의견을 듣고, 가깝고 비슷한데 레이블이 다른 쌍에는 값을 매겨요.
 # 4. 평균장에서는 다른 픽셀의 믿음에 가중치를 곱해 더하고 소프트맥스를 씌워요. 모든 픽셀을 한꺼번에, 열 번 되풀이해요. 더하는 일은 5차원 가우시안 흐리기이고, 격자를 쓰면 빨라요.
-# 5. CRF의 숫자도 격자 탐색이나 역전파로 데이터에서 배워요. 그리고 가깝고 비슷한 것만 보기 때문에 가는 물체를 지우기도 해요.
+# 5. CRF의 숫자도 격자 탐색이나 역전파로 데이터에서 배워요. 그리고 가깝고 비슷한 것만 보기 때문에 가는 물체를 지울 수도 있어요.
 
 # %% tags=["nbval-check-output"]
 keys = ["deeplab.4x4_rate4.miou", "deeplab.large_fov.miou", "deeplab.large_fov.miou_crf", "deeplab.multi_scale.miou_crf", "deeplab.multi_scale.voc2012_test_crf", "deeplab.deeplab_v1.camvid"]
