@@ -1,7 +1,7 @@
 # ---
 # chapter: "02"
 # name: deeplab_v1
-# minutes: {reading: 80, running: 2}
+# minutes: {reading: 80, running: 3}
 # needs: ["01"]
 # ---
 
@@ -26,6 +26,7 @@
 # %% tags=["setup"]
 import copy
 import itertools
+import json
 import math
 
 import torch
@@ -678,6 +679,26 @@ print(T(en="KL up to log Z, iteration by iteration, falls:", ko="반복할 때�
 assert mean_gap < 0.005 and same >= 0.98
 
 # %% [markdown] lang="en"
+# The pixels on which the two differ are those where two labels are about even.
+#
+# ### And the time?
+#
+# `segcourse bench crf` measured `ops.dense_crf`, which is nothing but tensor operations, in turn with pydensecrf2, which is compiled C++ and runs on one thread. Its two traps: it takes $-\log P$ and not $P$, and in its vector or matrix form a compatibility of $-w$ means what Potts calls $w$.
+
+# %% [markdown] lang="ko"
+# 둘이 다른 픽셀은 레이블 두 개가 거의 비긴 곳이에요.
+#
+# ### 시간은 얼마나 걸릴까요?
+#
+# `segcourse bench crf`로 텐서 연산만 쓰는 `ops.dense_crf`와, 컴파일한 C++이고 스레드를 하나만 쓰는 pydensecrf2를 번갈아 쟀어요. pydensecrf2에는 함정이 두 개 있어요. $P$가 아니라 $-\log P$를 넣어야 하고, 호환성을 벡터나 행렬로 넣을 때는 $-w$라고 써야 포츠 모델의 $w$가 돼요.
+
+# %% tags=["nbval-check-output"]
+timed = json.loads(training.provenance.results_file("crf").read_text(encoding="utf-8"))
+rows = [[{"drawn": T(en="drawn", ko="그린 장면"), "photo": T(en="photo", ko="사진")}[row["scene"]], row["iterations"], row["threads"], f"{1000 * row['ours']:.0f}", f"{1000 * row['peer']:.0f}", f"{row['ratio']:.2f}"]
+        for row in timed["rows"] if row["size"] == [375, 500]]
+figures.table(rows, [T(en="375x500, 21 labels", ko="375x500, 레이블 21개"), T(en="iterations", ko="반복"), T(en="our threads", ko="ops의 스레드"), T(en="ours, ms", ko="ops, ms"), "pydensecrf2, ms", T(en="ratio", ko="비율")])
+
+# %% [markdown] lang="en"
 # Now the lab, on a photo. The network of the lab is a coarse, drawn guess. Turn either kernel off, turn its widths, go through the iterations one by one, and point at a pixel to see whom it listens to.
 
 # %% [markdown] lang="ko"
@@ -909,11 +930,11 @@ def knowing(stride):
 # %% tags=["claim-2.1b", "nbval-check-output"]
 for stride, variant in ((32, "fcn32s"), (16, "fcn32s_16"), (8, "fcn32s_8")):
     print(T(en=f"stride {stride}: boundary IoU of the network", ko=f"스트라이드 {stride}, 네트워크의 경계 IoU"), f"{mean(variant):.1%}", "|", T(en="of cells that know everything", ko="다 아는 칸의 경계 IoU"), f"{knowing(stride):.1%}")
-print(T(en="the network at 8 with the CRF:", ko="스트라이드 8에 CRF를 더하면:"), f"{mean('fcn32s_8_crf'):.1%}")
-lost_to_resolution, lost_otherwise = 1 - knowing(8), knowing(8) - mean("fcn32s_8")
-print(T(en="at stride 8, lost to resolution:", ko="스트라이드 8에서 해상도 때문에 잃은 몫:"), f"{lost_to_resolution:.0%}", "|", T(en="lost otherwise:", ko="다른 까닭으로 잃은 몫:"), f"{lost_otherwise:.0%}")
+print(T(en="the same, then the CRF:", ko="여기에 CRF를 더하면:"), f"{mean('fcn32s_8_crf'):.1%}", "|", T(en="trained at stride 8 (DeepLab), and with the CRF:", ko="스트라이드 8로 학습한 DeepLab, CRF를 더한 DeepLab:"), f"{mean('deeplab_v1'):.1%}", f"{mean('deeplab_v1_crf'):.1%}")
+matters, remains = knowing(8) - knowing(32), knowing(8) - mean("fcn32s_8")
+print(T(en="what resolution could give:", ko="해상도가 줄 수 있는 몫:"), f"{matters:.0%}", "|", T(en="what is still missing at stride 8:", ko="스트라이드 8에서도 모자라는 몫:"), f"{remains:.0%}")
 exercises.claims.decide("2.1b")
-assert mean("fcn32s_8") > mean("fcn32s") and lost_otherwise > 0.1
+assert matters > 0.2 and remains > 0.2
 
 # %% tags=["look"]
 names = {"fcn32s": "FCN-32s", "fcn32s_16": T(en="at 16", ko="16으로"), "fcn32s_8": T(en="at 8", ko="8로"), "fcn32s_8_crf": T(en="+ CRF", ko="+ CRF"), "deeplab_v1": "DeepLab", "deeplab_v1_crf": T(en="+ CRF ", ko="+ CRF ")}

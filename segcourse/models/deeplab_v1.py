@@ -69,7 +69,7 @@ class DeepLabV1(nn.Module):
     `variant` chooses fc6 (the table above), and `rate` another rate for it: of 41 cells, the map the paper trains on, a reach of 25 is about half,
     and small pictures keep that share with a small rate. Even rates let a 4x4 kernel lie evenly around its cell, so that no padding is lopsided.
     `multi_scale` adds five branches, from the picture and from pool1 to pool4: 3x3 to 128 channels, then
-    1x1, joined to fc7's output before fc8 (section 4.4 "multi-scale prediction"); the paper trains them alone, everything else fixed.
+    1x1, joined to fc7's output before fc8 (section 4.3 "multi-scale prediction"); the paper trains them alone, everything else fixed.
 
     The scores are enlarged by a fixed bilinear interpolation. Cell i lies on pixel 8 i, so that corners meet corners at the release's sizes,
     8 k + 1. At others the last cell lies up to 7 pixels past the picture (the pools round up, as Caffe's do), and what reaches past is cut off.

@@ -1,4 +1,4 @@
-"""The fully connected CRF and its mean field: Krähenbühl and Koltun, NIPS 2011; DeepLab (Chen et al., ICLR 2015), section 2.3.
+"""The fully connected CRF and its mean field: Krähenbühl and Koltun, NIPS 2011; DeepLab (Chen et al., ICLR 2015), section 4.2.
 
 Every pixel i listens to every other one. The energy of a labelling x is
 

@@ -1,4 +1,4 @@
-"""Tuning a fully connected CRF as DeepLab v1 does (section 4.1): a coarse grid, then a finer one around its best, scored by mIoU on validation pictures.
+"""Tuning a fully connected CRF as DeepLab v1 does (section 5): a coarse grid, then a finer one around its best, scored by mIoU on validation pictures.
 
 The bilateral kernel's weight and both its widths are searched; the Gaussian kernel keeps the paper's weight 3 and width 3. The paper's widths are
 pixels of pictures whose longer side is 500. Here every width in pixels is a share of the longer side, so that one grid serves pictures of any size.

@@ -127,7 +127,7 @@ def _vgg_paper(lr: float) -> Recipe:
 # no recipe for CamVid; this is its recipe for PASCAL VOC, used on CamVid.
 _PAPER = {"fcn32s": _vgg_paper(1e-4), "fcn16s": _vgg_paper(1e-6), "fcn8s": _vgg_paper(1e-8), "fcn_alexnet": replace(_vgg_paper(1e-4), lr=1e-3)}
 
-# DeepLab v1, sections 4.1 and 4.2: the classifier at ten times the rate, a tenth every 2000 steps, squares of 321 pixels, mirrored. The text says 20
+# DeepLab v1, section 5: the classifier at ten times the rate, a tenth every 2000 steps, squares of 321 pixels, mirrored. The text says 20
 # images a step, the release 30; both 6000 steps. It is the recipe for PASCAL VOC, used on CamVid. Its loss is taken on the map of stride 8.
 _PAPER["deeplab_v1"] = Recipe(steps=6000, batch_size=20, optimizer="sgd", lr=1e-3, momentum=0.9, weight_decay=5e-4, bias_lr=2.0, head_lr=10.0, schedule="step",
                               step_every=2000, step_factor=0.1, flip=True, crop=(321, 321), precision="float32")
