@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from segcourse import datasets, labs, models, ops
 from segcourse.labs.base import LabValueError
-from segcourse.models.enlarge import enlarged
+from segcourse.models.dense import enlarge
 from segcourse.models.geometry import Grid
 from segcourse.training import dense_maps
 from segcourse.training.scores import Scores
@@ -41,13 +41,13 @@ def test_the_page_enlarges_as_torch_does(in_node, scale, cells):
 def test_the_page_enlarges_any_grid_as_python_does(in_node):
     scores, size = random_scores(9, (5, 4)), (37, 41)
     page = in_node("dense_map", "[...m.enlargedLabels(Float64Array.from(cases[0]), cases[1], ...cases[2])]", [scores.flatten().tolist(), spec((5, 4), 10, -7), size])
-    np.testing.assert_array_equal(np.reshape(page, size), enlarged(scores, Grid(10, -7), size).argmax(0))
+    np.testing.assert_array_equal(np.reshape(page, size), enlarge(scores[None], Grid(10, -7), size)[0].argmax(0))
 
 
 def test_of_equal_scores_the_first_class_wins_as_in_argmax(in_node):
     scores = torch.tensor([[[1.0, 1]], [[2, 1]], [[2, 1]]])
     page = in_node("dense_map", "[...m.enlargedLabels(Float64Array.from(cases), { rows: 1, cols: 2, scale: 2, shift: 0.5 }, 1, 4)]", scores.flatten().tolist())
-    assert page == enlarged(scores, Grid(2, 0.5), (1, 4)).argmax(0)[0].tolist() == [1, 1, 1, 0]
+    assert page == enlarge(scores[None], Grid(2, 0.5), (1, 4))[0].argmax(0)[0].tolist() == [1, 1, 1, 0]
     assert in_node("dense_map", "[m.bestOf([1, 3, 3]), m.bestOf([-2, -1, -3])]") == [1, 1]
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from segcourse import datasets, models, ops
-from segcourse.models.enlarge import enlarged
+from segcourse.models.dense import enlarge
 from segcourse.training import dense_maps, evaluate
 from segcourse.training.checkpoints import read_header
 from segcourse.training.scores import Scores
@@ -57,7 +57,7 @@ def test_scores_are_those_of_the_whole_split_or_of_the_pictures_shown(network, p
     # The network's own enlargement ends at the outermost cells with zeros, ours goes on: they differ at the rim alone.
     assert table["all"]["miou"] == pytest.approx(wanted.miou, abs=0.02) and maps["about"]["pictures"] == 5
     of = maps["about"]["strides"]["8"]
-    labels = enlarged(maps["scores8"].double(), dense_maps.grid_of(dense_maps.scorers(network)[8]), (64, 96)).argmax(1)
+    labels = enlarge(maps["scores8"].double(), models.dense.grid(dense_maps.scorers(network)[8]), (64, 96)).argmax(1)
     for number, truth in enumerate(maps["truth"]):
         scores = Scores.from_labels(labels[number], truth, 11, void=11)
         assert of["scores"]["plain"]["shown"][number] == pytest.approx({"miou": scores.miou, "boundary_iou": scores.boundary_iou})
@@ -70,7 +70,7 @@ def test_the_crf_is_that_of_ops_on_the_enlarged_probabilities(network, pictures)
     network.eval()
     options = {"bilateral_xy": 8.0, "bilateral_rgb": 8.0, "gaussian_xy": 1.0, "iterations": 2}
     maps = dense_maps.compute(network, pictures, show=(2,), crf=options)
-    logits = enlarged(maps["scores16"].double(), dense_maps.grid_of(dense_maps.scorers(network)[16]), (64, 96))
+    logits = enlarge(maps["scores16"].double(), models.dense.grid(dense_maps.scorers(network)[16]), (64, 96))
     wanted = ops.dense_crf(logits.float().softmax(1), maps["images"], **options).argmax(1)
     assert (maps["crf16"] == wanted).float().mean() > 0.999
     assert maps["about"]["crf"] == options and maps["about"]["strides"]["16"]["scores"]["crf"]["shown"][0]["miou"] >= 0
