@@ -960,6 +960,8 @@ print(T(en="the table's run with this seed:", ko="표에서 시드가 같은 결
       "|", T(en="apart:", ko="차이:"), f"{100 * abs(row['miou'] - value['deeplab_v1', SEED]['miou']):.1f}", T(en="points", ko="점"))
 
 # %% [markdown] lang="en"
+# ### What it shows, and what it does not
+#
 # **Half of it holds, and the other half is the instructive one.** The CRF does what the paper says: behind both networks it raises mIoU and boundary IoU in every seed. And a network *trained* at stride 8, DeepLab, is far better than FCN-32s. But taking the same weights to stride 16 and 8
 # sharpens no outline here. Boundary IoU even falls a little, in every seed, although cells that know everything gain a great deal on the same way. The new cells are as insensitive to place as the old ones, so between two old cells they have little to add. A denser map is room for detail; something has to fill it: training at that density, or the CRF.
 #
@@ -968,6 +970,8 @@ print(T(en="the table's run with this seed:", ko="표에서 시드가 같은 결
 # What this small run cannot show: the paper's network starts from ImageNet and sees pictures four times as wide, in which far fewer things are thinner than a cell. There its CRF adds 5.39 points of mIoU (62.25 to 67.64 on VOC 2012 val).
 
 # %% [markdown] lang="ko"
+# ### 알 수 있는 것과 없는 것
+#
 # **절반은 성립해요. 그런데 성립하지 않는 나머지 절반에서 더 많이 배울 수 있어요.** CRF는 논문에서 말한 대로예요. 두 네트워크 모두, 어느 시드에서나 mIoU와 경계 IoU가 올라가요. 스트라이드 8로 *학습한* DeepLab도 FCN-32s보다 훨씬 나아요. 하지만 같은 가중치를 스트라이드 16과 8로 옮기기만 해서는
 # 윤곽이 조금도 또렷해지지 않아요. 경계 IoU는 어느 시드에서나 오히려 조금 떨어져요. 정답을 다 아는 칸이라면 같은 길에서 크게 나아지는데도요. 새 칸도 원래 칸만큼 위치에 둔해서, 원래 칸 둘 사이에서 새로 말해 줄 것이 별로 없거든요. 촘촘한 맵은 세부를 담을 자리일 뿐이에요. 그 자리를 채우려면 그만큼 촘촘한 맵으로 학습하거나 CRF를 써야 해요.
 #
