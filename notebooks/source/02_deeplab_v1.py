@@ -674,7 +674,7 @@ mean_gap, same = (exact - lattice).abs().mean().item(), (exact.argmax(0) == latt
 print(T(en="pixels the CRF changed:", ko="CRF가 바꾼 픽셀:"), f"{(exact.argmax(0) != cells).double().mean():.0%}", "|", T(en="mean difference:", ko="차이의 평균:"), "< 0.005" if mean_gap < 0.005 else mean_gap,
       "|", T(en="same label on at least 98 % of the pixels:", ko="픽셀의 98% 이상에서 레이블이 같음:"), same >= 0.98)
 crf = ops.DenseCRF(11, **settings)
-kl = [float(step) for _, _, step in crf.steps(guess, small)]
+kl = [step.item() for _, _, step in crf.steps(guess, small)]
 print(T(en="KL up to log Z, iteration by iteration, falls:", ko="반복할 때마다 (log Z를 뺀) KL이 줄어듦:"), all(b < a for a, b in zip(kl, kl[1:])))
 assert mean_gap < 0.005 and same >= 0.98
 
