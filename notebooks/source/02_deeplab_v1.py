@@ -938,7 +938,8 @@ assert matters > 0.2 and remains > 0.2
 
 # %% tags=["look"]
 names = {"fcn32s": "FCN-32s", "fcn32s_16": T(en="at 16", ko="16으로"), "fcn32s_8": T(en="at 8", ko="8로"), "fcn32s_8_crf": T(en="+ CRF", ko="+ CRF"), "deeplab_v1": "DeepLab", "deeplab_v1_crf": T(en="+ CRF ", ko="+ CRF ")}
-figures.compare(results["rows"], metrics=("miou", "boundary_iou", "pole_iou"), names=names, title=T(en="Each line is one seed", ko="선 하나가 시드 하나예요"))
+short = dict(zip(names, ("FCN 32", "FCN 16", "FCN 8", "8 + CRF", "DL 8", "DL + CRF")))
+figures.compare(results["rows"], metrics=("miou", "boundary_iou"), names=short, title=T(en="Each line is one seed (DL is DeepLab): density alone moves nothing, the CRF does", ko="선 하나가 시드 하나예요(DL은 DeepLab). 맵만 촘촘해져서는 그대로이고, CRF를 더하면 올라가요"))
 
 # %% tags=["nbval-check-output"]
 def mean_and_sd(variant, metric):
@@ -963,7 +964,7 @@ print(T(en="the table's run with this seed:", ko="표에서 시드가 같은 결
 # ### What it shows, and what it does not
 #
 # **Half of it holds, and the other half is the instructive one.** The CRF does what the paper says: behind both networks it raises mIoU and boundary IoU in every seed. And a network *trained* at stride 8, DeepLab, is far better than FCN-32s. But taking the same weights to stride 16 and 8
-# sharpens no outline here. Boundary IoU even falls a little, in every seed, although cells that know everything gain a great deal on the same way. The new cells are as insensitive to place as the old ones, so between two old cells they have little to add. A denser map is room for detail; something has to fill it: training at that density, or the CRF.
+# sharpens no outline here. At 32 the network's outlines are already as good as those of cells that know everything; on the way to 8 its boundary IoU even falls a little, in every seed, although cells that know everything gain a great deal on the same way. The new cells are as insensitive to place as the old ones, so between two old cells they have little to add. A denser map is room for detail; something has to fill it: training at that density, or the CRF.
 #
 # And the CRF hurts just where it might: in every seed it takes away nearly all that was left of the poles. Near and alike is all it knows, and a pole of two pixels is near to everything else.
 #
@@ -973,7 +974,7 @@ print(T(en="the table's run with this seed:", ko="표에서 시드가 같은 결
 # ### 알 수 있는 것과 없는 것
 #
 # **절반은 성립해요. 그런데 성립하지 않는 나머지 절반에서 더 많이 배울 수 있어요.** CRF는 논문에서 말한 대로예요. 두 네트워크 모두, 어느 시드에서나 mIoU와 경계 IoU가 올라가요. 스트라이드 8로 *학습한* DeepLab도 FCN-32s보다 훨씬 나아요. 하지만 같은 가중치를 스트라이드 16과 8로 옮기기만 해서는
-# 윤곽이 조금도 또렷해지지 않아요. 경계 IoU는 어느 시드에서나 오히려 조금 떨어져요. 정답을 다 아는 칸이라면 같은 길에서 크게 나아지는데도요. 새 칸도 원래 칸만큼 위치에 둔해서, 원래 칸 둘 사이에서 새로 말해 줄 것이 별로 없거든요. 촘촘한 맵은 세부를 담을 자리일 뿐이에요. 그 자리를 채우려면 그만큼 촘촘한 맵으로 학습하거나 CRF를 써야 해요.
+# 윤곽이 조금도 또렷해지지 않아요. 32에서는 네트워크의 윤곽이 이미 정답을 다 아는 칸의 윤곽만큼 좋은데, 8로 가는 동안 경계 IoU는 어느 시드에서나 오히려 조금 떨어져요. 정답을 다 아는 칸이라면 같은 길에서 크게 나아지는데도요. 새 칸도 원래 칸만큼 위치에 둔해서, 원래 칸 둘 사이에서 새로 말해 줄 것이 별로 없거든요. 촘촘한 맵은 세부를 담을 자리일 뿐이에요. 그 자리를 채우려면 그만큼 촘촘한 맵으로 학습하거나 CRF를 써야 해요.
 #
 # 그리고 CRF는 해가 될 만한 바로 그곳에서 해가 돼요. 어느 시드에서나 얼마 남지 않은 기둥을 거의 다 지워 버려요. CRF는 가깝고 비슷한 것만 아는데, 굵기가 두 픽셀인 기둥은 다른 모든 것과 가까우니까요.
 #
