@@ -58,11 +58,7 @@ def the_rate_is_a_stride(spoil):
 
 def the_crf_enlarges(spoil):
     true = ops.dense_crf
-
-    def dense_crf(probabilities, image, **options):
-        return true(F.interpolate(probabilities[None], size=image.shape[1:])[0], image, **options)
-
-    spoil.setattr(ops, "dense_crf", dense_crf)
+    spoil.setattr(ops, "dense_crf", lambda q, image, **options: F.interpolate(true(q, image, **options)[None], scale_factor=8)[0])
 
 
 def nothing_can_be_learned(spoil):
@@ -70,7 +66,7 @@ def nothing_can_be_learned(spoil):
 
 
 def probabilities_need_not_add_up(spoil):
-    spoil.replace("torch.softmax(-energy, 0)", "torch.exp(-energy)")
+    spoil.replace("weights / weights.sum()", "weights")
 
 
 def joined_pixels_look_alike(spoil):
