@@ -306,7 +306,11 @@ def test_random_stacks(stack, dy, dx):
     """In the middle of a picture, where no intermediate border is near; the box of the closed form is that of the gradient."""
     size = (96, 96)
     model = nn.Sequential(conv(1), *(layer(*what) for what in stack))
-    field = ops.receptive_field(model, size)
+    try:
+        field = ops.receptive_field(model, size)
+    except ValueError as refused:           # three strides of 3, and the last kernel no longer fits
+        assert "choose a larger input_size" in str(refused)
+        return
     if min(field.extent) < 8 or max(field.extent) > 600:
         return
     y, x = field.extent[0] // 2 + dy, field.extent[1] // 2 + dx
