@@ -15,16 +15,22 @@ from .truth import check
 pytestmark = pytest.mark.slow
 
 
+# Walked through in both front ends: one lab that is all in the page, and the one that asks Python at every move.
+WALKED_TWICE = ("transposed_conv", "crf")
+
+
 def reader_of(notebook, name, language="en", place=0):
     root = notebook.output(cell_of(name, language)).locator(".sc-lab").nth(place)
     return Reader(notebook.page, root.element_handle())
 
 
 def first_slider(reader, name):
-    """A control that changes the picture, of the lab as it opens."""
+    """A control that changes the picture, of the lab as it opens: a slider or a list, and in a lab without them a choice that is not made yet."""
     reader.start()
     ready = set(reader.see()["ready"])
-    return next(c for kind in ("slider", "select") for c in reader.controls() if c["kind"] == kind and c["key"] in ready and c["key"] != "slider brush")
+    controls = [c for c in reader.controls() if c["key"] in ready and c["key"] != "slider brush"]
+    sliders = [c for c in controls if c["kind"] in ("slider", "select")]
+    return sliders[0] if sliders else next(c for c in controls if c["kind"] == "radio" and not reader.element(c["key"]).is_checked())
 
 
 def move(reader, control):
@@ -60,6 +66,8 @@ def test_all_labs_render_in_both_languages(notebook):
 
 @pytest.mark.parametrize("name", LABS)
 def test_every_control_moves_by_mouse_and_by_keys_and_the_numbers_are_right(notebook, name):
+    if notebook.jupyter.name == "jupyterlab3" and name not in WALKED_TWICE:
+        pytest.skip("the page is the same in both front ends; what differs, the way to Python and back, the other tests try for every lab")
     reader = reader_of(notebook, name)
     moves = []
 
