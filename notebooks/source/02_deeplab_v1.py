@@ -798,10 +798,10 @@ figures.table(rows, [T(en="layer", ko="층"), T(en="kernel", ko="커널"), T(en=
                      T(en="output stride", ko="출력 스트라이드"), T(en="field", ko="수용 영역")])
 
 # %% [markdown] lang="en"
-# The stride stays at 8 from pool3 on, and one layer, fc6, more than doubles the field. Four versions of it were tried. Here they are, beside the paper's numbers.
+# The stride stays at 8 from pool3 on, and a single layer, fc6, widens the field by 192 pixels. Four versions of it were tried. Here they are, beside the paper's numbers.
 
 # %% [markdown] lang="ko"
-# pool3부터는 출력 스트라이드가 8 그대로이고, fc6 하나가 수용 영역을 두 배 넘게 넓혀요. 논문에서는 이 층을 네 가지로 시험했어요. 논문의 숫자와 나란히 놓아 볼게요.
+# pool3부터는 출력 스트라이드가 8 그대로이고, fc6 하나가 수용 영역을 192픽셀이나 넓혀요. 논문에서는 이 층을 네 가지로 시험했어요. 논문의 숫자와 나란히 놓아 볼게요.
 
 # %% tags=["nbval-check-output"]
 rows = []
