@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from segcourse import ops
 from segcourse.language import reading
 
-MANY = settings(max_examples=150, deadline=None, derandomize=True, database=None)
+MANY = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 FEW = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 KINDS = ("normal", "ties", "nan", "-inf", "inf")
 
