@@ -247,7 +247,7 @@ def test_batch_norm_is_an_option_of_the_narrow_networks():
 @pytest.mark.parametrize("name", models.names())
 def test_every_network_can_be_traced(name):
     """The checks of the input must not stand in the way, and the traced network takes any size, too."""
-    model = thin(name)
+    model = thin(name, **({"grid": 1} if name == "deconvnet" else {}))
     traced = fx.symbolic_trace(model)
     for size in ((24, 31), (40, 17)):
         images = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
@@ -257,7 +257,7 @@ def test_every_network_can_be_traced(name):
 # -- refused -----------------------------------------------------------------------------------------------------------------------------
 
 def test_names():
-    assert models.names() == ["pixelnet", *FCNS, "deeplab_v1"]
+    assert models.names() == ["pixelnet", *FCNS, "deeplab_v1", "deconvnet", "segnet"]
 
 
 @pytest.mark.parametrize(("asked", "near"), [("fcn8", "fcn8s"), ("FCN16s", "fcn16s"), ("fcn-alexnet", "fcn_alexnet"), ("fcn32", "fcn32s")])
