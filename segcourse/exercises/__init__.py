@@ -7,7 +7,7 @@ import importlib
 
 from segcourse.language import say
 
-CHAPTERS = ("pixels", "fcn", "deeplab")     # in the order of the course
+CHAPTERS = ("pixels", "fcn", "deeplab", "deconvnet")     # in the order of the course
 
 __all__ = [*CHAPTERS, "all", "claims", "get", "progress"]
 
