@@ -35,8 +35,8 @@ from torch import fx, nn
 
 from segcourse.language import say
 from segcourse.models.checks import check_images
-from segcourse.models.unpooling import WAYS, Encoded, Unpool, check_fits, check_statistics, check_way, run_trunk, switching_trunk
-from segcourse.models.vgg import copy_vgg16, he_initialise, scaled, torchvision_names
+from segcourse.models.unpooling import WAYS, Encoded, Unpool, check_fits, check_statistics, check_way, copy_vgg16, run_trunk, switching_trunk
+from segcourse.models.vgg import he_initialise, scaled, torchvision_names
 
 MIRROR = ((5, (512, 512, 512)), (4, (512, 512, 256)), (3, (256, 256, 128)), (2, (128, 64)), (1, (64, 64)))      # stage, channels of its deconvolutions
 

@@ -33,7 +33,11 @@ def switching_trunk(*, width: float, in_channels: int, batch_norm: bool, dropout
     A ModuleDict and no Sequential: only `run_trunk` knows what to do with the switches.
     """
     layers = {}
-    for name, layer in trunk_layers(width=width, in_channels=in_channels, ceil_mode=True, batch_norm=batch_norm, bias=True, switches=True):
+    for name, layer in trunk_layers(width=width, in_channels=in_channels, ceil_mode=True, batch_norm=batch_norm):
+        if isinstance(layer, nn.MaxPool2d):
+            layer.return_indices = True
+        elif isinstance(layer, nn.Conv2d) and layer.bias is None:
+            layer.bias = nn.Parameter(torch.zeros(layer.out_channels))
         layers[name] = layer
         if dropout is not None and name in ("pool3", "pool4", "pool5"):
             layers[f"drop{name[-1]}"] = nn.Dropout(dropout)
@@ -111,3 +115,26 @@ def check_fits(x: Tensor, size: tuple[int, int], switches: Tensor | None = None)
                                 "and from networks of one width",
                              ko=f"{shape} 맵에는 값마다 스위치가 하나씩 있어야 하는데 스위치는 {tuple(switches.shape)}이에요. 이미지 장수와 네트워크의 width가 "
                                 "같은 것을 넣어 주세요."))
+
+
+def copy_vgg16(model: nn.Module, wanted: dict[str, str], state: dict) -> list[str]:
+    """Copy ImageNet's weights from `state`, under torchvision's names, into the layers of `model` that `wanted` pairs with them (ours -> torchvision's).
+
+    Fully connected weights are read as those of a convolution. Returns the names of the layers for which `state` had nothing. Raises ValueError
+    where the shapes do not fit.
+    """
+    own, missing = dict(model.named_modules()), []
+    for ours, theirs in wanted.items():
+        weight, bias = state.get(f"{theirs}.weight"), state.get(f"{theirs}.bias")
+        layer = own[ours]
+        if weight is None:
+            missing.append(ours)
+            continue
+        if weight.numel() != layer.weight.numel():
+            raise ValueError(say(en=f"{theirs} has weights {tuple(weight.shape)}, {ours} needs {tuple(layer.weight.shape)}: ImageNet's weights fit width=1.0 and in_channels=3 only",
+                                 ko=f"{theirs}의 가중치는 {tuple(weight.shape)}인데 {ours}에는 {tuple(layer.weight.shape)}이 필요해요. width=1.0, in_channels=3으로 만들어 주세요."))
+        with torch.no_grad():
+            layer.weight.copy_(weight.view(layer.weight.shape))      # 4096x25088 read as 4096x512x7x7: claim 1.2b
+            if layer.bias is not None:
+                layer.bias.copy_(bias)
+    return missing
