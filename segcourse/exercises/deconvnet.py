@@ -674,8 +674,8 @@ def _swap_table(*headers):
 Here is an encoder and a decoder without a single learned weight. `fold` pools a picture several times and remembers in every block the brightest and the darkest pixel:
 the *code* holds how bright they are, the *switches* where they stood. `unfold` goes back, level by level, and fills the holes with what is near.
 
-The function below runs as it stands. It folds twenty streets A and twenty others B, and brings A back from its own code and switches, then from B's code with A's
-switches: the switch swap. `likeness` measures how alike the result is to A and to B, once the whole picture and once only the details, which remain behind a mean
+The function below runs as it stands. It folds twenty streets. Each is A once, and the one before it is its B. A comes back from its own code and switches, then from B's code
+with A's switches: the switch swap. `likeness` measures how alike the result is to A and to B, once the whole picture and once only the details, which remain behind a mean
 over 9x9 pixels.
 
 * Run it: `open_swap()`. Whom does the swapped picture resemble? Look at one, with `figures.images`.
@@ -689,7 +689,7 @@ Write down what you expect before you run it. Then: what does it mean for a deco
 학습한 가중치가 하나도 없는 인코더와 디코더가 있어요. `fold`는 그림을 여러 번 풀링하면서 블록마다 가장 밝은 픽셀과 가장 어두운 픽셀을 기억해요. 얼마나 밝은지는 *코드*에, 어디 있었는지는 *스위치*에 담겨요. `unfold`는 한 단계씩 되돌아가며 빈 곳을
 가까운 값으로 채워요.
 
-아래 함수는 고치지 않아도 돌아가요. 거리 그림 스무 장 A와 다른 스무 장 B를 접어요. 먼저 A를 제 코드와 제 스위치로 되돌리고, 그다음에는 B의 코드에 A의 스위치를 끼워 되돌려요. 이것이 스위치 바꿔치기예요. `likeness`는 결과가 A, B와 얼마나 닮았는지 재요. 한 번은 그림 전체로,
+아래 함수는 고치지 않아도 돌아가요. 거리 그림 스무 장을 접는데, 한 장 한 장이 차례로 A가 되고 바로 앞 그림이 B가 돼요. 먼저 A를 제 코드와 제 스위치로 되돌리고, 그다음에는 B의 코드에 A의 스위치를 끼워 되돌려요. 이것이 스위치 바꿔치기예요. `likeness`는 결과가 A, B와 얼마나 닮았는지 재요. 한 번은 그림 전체로,
 한 번은 9x9 픽셀의 평균을 빼고 남은 세부만으로요.
 
 * 먼저 `open_swap()`을 실행해 보세요. 바꿔치기한 그림은 누구를 닮았나요? `figures.images`로 한 장 그려 보세요.
