@@ -243,9 +243,6 @@ export default {
       spot = null;
       lab.change({ x: copyGrid(grid) });
     };
-    lab.controls(
-      lab.group(t("label.x"), ...["numbers", "outline", "hill", "dots", "random"].map((name) => lab.button({ label: t(`scene.${name}`), name, press: press(name) }))),
-    );
     const yRow = lab.controls(
       lab.group(
         "y",
@@ -253,6 +250,9 @@ export default {
         lab.button({ label: t("signless"), name: "signless", press: () => lab.change({ y: lab.state.y.map((row) => row.map(Math.abs)) }) }),
         lab.button({ label: t("pooledY"), name: "pooledY", press: () => lab.change({ y: copyGrid(lab.result.pooled) }) }),
       ),
+    );
+    lab.controls(
+      lab.group(t("label.x"), ...["numbers", "outline", "hill", "dots", "random"].map((name) => lab.button({ label: t(`scene.${name}`), name, press: press(name) }))),
     );
     lab.tryThis([
       { text: t("try1"), state: { view: "switches", kernel: 2, x: copyGrid(lab.settings.numbers), at: [1, 2] } },
@@ -282,13 +282,13 @@ export default {
       if (onZero)
         return [
           [`${t("label.unpooled")} ${at(spot.r, spot.c)} = 0`, "output"],
-          [`   ${t("noSwitch", { v: lab.state.x[spot.r][spot.c] })}`, "muted"],
+          [`\u2003${t("noSwitch", { v: lab.state.x[spot.r][spot.c] })}`, "muted"],
         ];
       return [
         ...maxOf(lab.state.x, i, j, "input"),
         [" = ", ""],
         [numberText(pooled[i][j]), "output"],
-        [`   ${t("switchWord")} = `, ""],
+        [`\u2003${t("switchWord")} = `, ""],
         [`${r} × ${side} + ${c} = ${numbers[i][j]}`, "kernel"],
       ];
     }
@@ -311,10 +311,10 @@ export default {
             parts.push([numberText(down * across, 4), "kernel"], ["·", ""], [v < 0 ? `(${numberText(v)})` : numberText(v), "output"]);
             n += 1;
           }
-        return [...parts, [" = ", ""], [numberText(ways.bilinear[r][c], 4), "output"], [`   ${t("xHad", { v: lab.state.x[r][c] })}`, "muted"]];
+        return [...parts, [" = ", ""], [numberText(ways.bilinear[r][c], 4), "output"], [`\u2003${t("xHad", { v: lab.state.x[r][c] })}`, "muted"]];
       }
       return [
-        [`${at(r, c)}   x `, ""],
+        [`${at(r, c)}\u2003x `, ""],
         [numberText(lab.state.x[r][c]), "input"],
         ...WAYS.flatMap((way) => [
           [` · ${t(`way.${way}`)} `, ""],
@@ -331,7 +331,7 @@ export default {
         [`y ${at(i, j)} = `, ""],
         [numberText(y[i][j]), "ink"],
         [` → ${at(r, c)}`, "kernel"],
-        ["   PPᵀy = ", ""],
+        ["\u2003PPᵀy = ", ""],
         ...maxOf(yBack, i, j, ""),
         [" = ", ""],
         [numberText(yAgain[i][j]), "output"],
@@ -376,9 +376,8 @@ export default {
       if (width < 600) {
         const cell = Math.floor(Math.min(40, (width - 24) / 12)),
           right = 1 + 8 * cell + 22,
-          second = TITLE + 4 * cell + 34;
-        const under = Math.max(TITLE + 8 * cell, second + 4 * cell) + 34;
-        return { at: { x: [1, TITLE], pooled: [right, TITLE], switches: [right, second], unpooled: [1, under] }, cell, height: under + 8 * cell + 8 };
+          under = TITLE + 8 * cell + 34;
+        return { narrow: true, at: { x: [1, TITLE], pooled: [right, TITLE], switches: [right, under], unpooled: [1, under] }, cell, height: under + 8 * cell + 8 };
       }
       const cell = Math.floor((width - 112) / 20),
         gap = Math.floor((width - 2 - 20 * cell) / 2),
@@ -437,19 +436,19 @@ export default {
       }
       const cell = Math.floor((width - 142) / 20),
         gap = Math.floor((width - 2 - 20 * cell) / 2),
-        two = TITLE + 8 * cell + 40;
-      const from = (columns, n) => 1 + columns * cell + n * gap;
+        two = TITLE + 8 * cell + 40,
+        middle = 2 * cell, // the small ones stand half way down the large ones
+        from = (columns, n) => 1 + columns * cell + n * gap;
       return {
         at: {
           x: [from(0, 0), TITLE],
-          pooled: [from(8, 1), TITLE],
+          pooled: [from(8, 1), TITLE + middle],
           unpooled: [from(12, 2), TITLE],
-          y: [from(0, 0), two],
+          y: [from(0, 0), two + middle],
           yBack: [from(4, 1), two],
-          yAgain: [from(12, 2), two],
+          yAgain: [from(12, 2), two + middle],
         },
         cell,
-        wide: true,
         height: two + 8 * cell + 8,
       };
     }
@@ -459,17 +458,32 @@ export default {
       const s = grids[key].shown;
       return { x: s.x + (c + 0.5) * s.cellWidth, y: s.y + (r + 0.5) * s.cellHeight, half: s.cellWidth / 2 };
     };
-    /** An arrow from the rim of one cell to the rim of another. */
+    /** An arrow from the rim of one cell to the rim of another: pale over the grids, whose numbers stay readable, full between them. */
     function link(pen, a, b, role, shift = 0) {
-      const dx = b.x - a.x,
+      const { ctx } = pen,
+        dx = b.x - a.x,
         dy = b.y + shift - a.y,
         long = Math.max(Math.abs(dx), Math.abs(dy)),
-        trim = (half) => half / long;
-      pen.arrow(a.x + dx * trim(a.half), a.y + dy * trim(a.half), b.x - dx * trim(b.half + 2), b.y + shift - dy * trim(b.half + 2), {
-        role,
-        width: 2,
-        head: 7,
-      });
+        [from, to] = [a.half / long, 1 - (b.half + 2) / long],
+        draw = () => pen.arrow(a.x + dx * from, a.y + dy * from, a.x + dx * to, a.y + dy * to, { role, width: 2, head: 7 });
+      ctx.save();
+      ctx.globalAlpha = 0.3;
+      draw();
+      ctx.restore();
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(0, 0, pen.width, 4000);
+      for (const { shown: s } of Object.values(grids)) if (s) ctx.rect(s.x, s.y, s.cols * s.cellWidth, s.rows * s.cellHeight);
+      ctx.clip("evenodd");
+      draw();
+      ctx.restore();
+      // Its head stands on the grid it points into.
+      ctx.save();
+      ctx.beginPath();
+      ctx.arc(a.x + dx * to, a.y + dy * to, 11, 0, 7);
+      ctx.clip();
+      draw();
+      ctx.restore();
     }
 
     /** In each pooled cell a mark where in its window the maximum stood: a corner, a side, or the frame of the middle. */
@@ -555,7 +569,7 @@ export default {
             cell = (places.cells && places.cells[key]) || places.cell,
             small = grid.length < side;
           const options = { x, y, cell, rows: grid.length, cols: grid[0].length, max, value: (r, c) => grid[r][c] };
-          options.title = t(`${view}Title.${key}`);
+          options.title = t(places.narrow && (key === "pooled" || key === "switches") ? `label.${key}` : `${view}Title.${key}`);
           options.describe = (r, c) => at(r, c);
           if (small) options.selected = window;
           if (key === "x") {
@@ -579,6 +593,7 @@ export default {
             );
             options.describe = (r, c) => t(Math.abs(grid[r][c] - state.y[r][c]) < TOLERANCE ? "describeSame" : "describeOther", { r, c, v: state.y[r][c] });
           }
+          if (options.hatch && cell < 24) options.text = (r, c, v) => (options.hatch(r, c) ? "" : numberText(v));
           if (key === "bilinear") {
             // With one decimal where that fits, else whole; the formula says more.
             const widest = Math.max(...grid.flat().map((v) => pen.measure(numberText(v, 1)))),

@@ -117,19 +117,19 @@ class SwitchesLab(Lab):
             "label.yAgain": "PPᵀy",
             "label.maximum": say(en="maximum", ko="최댓값"),
             "switchesTitle.x": say(en="map x, maxima framed", ko="맵 x(테두리가 최댓값)"),
-            "switchesTitle.pooled": say(en="pooled: how much", ko="풀링: 얼마였나"),
-            "switchesTitle.switches": say(en="switches: where", ko="스위치: 어디였나"),
-            "switchesTitle.unpooled": say(en="unpooled with the switches", ko="스위치로 언풀링"),
+            "switchesTitle.pooled": say(en="pooled: how much", ko="풀링한 값"),
+            "switchesTitle.switches": say(en="switches: where", ko="스위치(있던 자리)"),
+            "switchesTitle.unpooled": say(en="unpooled", ko="언풀링"),
             "waysTitle.x": say(en="map x", ko="맵 x"),
             "waysTitle.pooled": say(en="pooled", ko="풀링한 값"),
-            "waysTitle.unpooled": say(en="unpooled, with switches", ko="언풀링(스위치로)"),
+            "waysTitle.unpooled": say(en="with switches", ko="스위치로 언풀링"),
             "waysTitle.nails": say(en="bed of nails", ko="못판(왼쪽 위 칸에)"),
             "waysTitle.nearest": say(en="nearest", ko="최근접 보간"),
             "waysTitle.bilinear": say(en="bilinear", ko="쌍선형 보간"),
             "againTitle.x": "x",
             "againTitle.pooled": say(en="Px, pooled", ko="Px(풀링)"),
             "againTitle.unpooled": say(en="PᵀPx, unpooled", ko="PᵀPx(언풀링)"),
-            "againTitle.y": say(en="any y: type", ko="아무 y"),
+            "againTitle.y": say(en="any y", ko="아무 y"),
             "againTitle.yBack": say(en="Pᵀy, at the switches of x", ko="Pᵀy(x의 스위치로)"),
             "againTitle.yAgain": say(en="PPᵀy: y again?", ko="PPᵀy, y인가요?"),
             "way.unpooled": say(en="switches", ko="스위치"),
@@ -151,11 +151,11 @@ class SwitchesLab(Lab):
             # -- the line
             "lineWindow": say(en="Window ({i}, {j}): the largest of its {n} numbers is {v}, and it stands at ({r}, {c}): that is switch {s}. Unpooling puts it "
                                  "back there.",
-                              ko="창 ({i}, {j}): 수 {n}개 가운데 가장 큰 수는 {v}이고 자리는 ({r}, {c}), 스위치는 {s}번이에요. 언풀링하면 그 자리로 돌아가요."),
+                              ko="창 ({i}, {j})에서는 수 {n}개 중 {v:이/가} 가장 커요. 자리는 ({r}, {c}), 스위치는 {s}번이에요. 언풀링하면 그 자리로 돌아가요."),
             "lineKept": say(en="{n} of the {all} numbers come back; the other {rest} cells are zeros.", ko="{all}칸 중 {n}칸만 돌아오고, 나머지 {rest}칸은 0이에요."),
-            "lineShared": say(en="{n} of the 16 windows share their maximum with a neighbour.", ko="창 16개 중 {n}개는 이웃한 창과 최댓값이 같은 칸이에요."),
+            "lineShared": say(en="{n} of the 16 windows share their maximum with a neighbour.", ko="창 16개 중 {n}개는 이웃한 창과 최댓값 자리가 같아요."),
             "lineErrors": say(en="Mean error to x: switches {unpooled}, bed of nails {nails}, nearest {nearest}, bilinear {bilinear}.",
-                              ko="x와의 평균 오차는 스위치 {unpooled}, 못판 {nails}, 최근접 {nearest}, 쌍선형 {bilinear}이에요."),
+                              ko="x와의 평균 오차는 스위치 {unpooled}, 못판 {nails}, 최근접 {nearest}, 쌍선형 {bilinear:이에요/예요}."),
             "lineBest": say(en="Closest to x this time: {way}.", ko="이번에 x와 가장 가까운 방법은 {way:이에요/예요}."),
             "lineTie": say(en="Equally close: {ways}.", ko="{ways}의 오차가 똑같이 가장 작아요."),
             "lineAllSame": say(en="All four are equally close.", ko="네 방법의 오차가 모두 같아요."),
@@ -194,9 +194,9 @@ class SwitchesLab(Lab):
             hatch[place] = False
         figure = figures.grids([
             (torch.tensor(state["x"]), "input", say(en="map x, maxima framed", ko="맵 x(테두리가 최댓값)")),
-            (grids["pooled"], "output", say(en="pooled: how much", ko="풀링: 얼마였나")),
-            (grids["switches"], "kernel", say(en="switches: where", ko="스위치: 어디였나")),
-            (grids["unpooled"], "output", say(en="unpooled with the switches", ko="스위치로 언풀링")),
+            (grids["pooled"], "output", say(en="pooled: how much", ko="풀링한 값")),
+            (grids["switches"], "kernel", say(en="switches: where", ko="스위치(있던 자리)")),
+            (grids["unpooled"], "output", say(en="unpooled", ko="언풀링")),
         ], operators=("→", "+", "→"), highlights=[places, None, None, places], hatches=[None, None, None, hatch])
         told = {name: "; ".join(" ".join(f"{v:g}" for v in row) for row in grids[name].tolist()) for name in ("pooled", "switches")}
         figure.alt = say(
