@@ -397,6 +397,7 @@ export default {
           one = TITLE + 8 * cell + 36,
           two = one + 8 * small + BAR + TITLE + 4;
         return {
+          narrow: true,
           at: { x: [1, TITLE], pooled: [1 + 8 * cell + 22, TITLE], unpooled: [1, one], nails: [right, one], nearest: [1, two], bilinear: [right, two] },
           cell,
           cells: Object.fromEntries(WAYS.map((way) => [way, small])),
@@ -620,7 +621,7 @@ export default {
         if (view === "switches") {
           // The value goes one way, its place the other; both meet where it lands.
           link(pen, stands, middleOf("pooled", window), "output");
-          link(pen, stands, middleOf("switches", window), "kernel");
+          if (!places.narrow) link(pen, stands, middleOf("switches", window), "kernel"); // there it would cross a title
           link(pen, middleOf("pooled", window), middleOf("unpooled", landing), "output", -3);
           link(pen, middleOf("switches", window), middleOf("unpooled", landing), "kernel", 3);
         }
@@ -630,7 +631,7 @@ export default {
           link(pen, middleOf("y", window), middleOf("yBack", landing), "output");
           link(pen, middleOf("yBack", landing), middleOf("yAgain", window), "output");
           lights.set(result.lights, {
-            shape: `8×8 → 4×4 → 8×8`,
+            shape: "8×8 → 4×4 → 8×8",
             values: result.lights.values ? "" : t("apart", { v: result.values }),
             product: `${numberText(result.left)} ${result.lights.product ? "=" : "≠"} ${numberText(result.right)}`,
             again: result.lights.again ? "" : t("apart", { v: result.yChanged }),
