@@ -102,7 +102,7 @@ const scene = (rows) => rows.map((row) => row.split("").map(Number));
 const SCENES = {
   outline: scene(["00099000", "00900900", "09000090", "90000009", "90000009", "09000090", "00900900", "00099000"]),
   hill: scene(["11222211", "12344321", "23566532", "24688642", "24688642", "23566532", "12344321", "11222211"]),
-  dots: scene(["03004000", "00000060", "00000000", "50700200", "08000040", "00005000", "00000900", "60400005"]),
+  dots: scene(["03004000", "00500060", "00000700", "40060003", "00800040", "05005000", "00000900", "60400005"]),
 };
 
 export default {
@@ -430,6 +430,7 @@ export default {
           step = 8 * cell + 34,
           third = TITLE + 2 * step;
         return {
+          narrow: true,
           at: { x: [1, TITLE], pooled: [right, TITLE], unpooled: [1, TITLE + step], y: [right, third], yBack: [1, third], yAgain: [right, third + 4 * cell + 34] },
           cell,
           height: third + 8 * cell + 42,
@@ -570,7 +571,7 @@ export default {
             cell = (places.cells && places.cells[key]) || places.cell,
             small = grid.length < side;
           const options = { x, y, cell, rows: grid.length, cols: grid[0].length, max, value: (r, c) => grid[r][c] };
-          options.title = t(places.narrow && (key === "pooled" || key === "switches") ? `label.${key}` : `${view}Title.${key}`);
+          options.title = t(places.narrow && ["pooled", "switches", "yAgain"].includes(key) ? `label.${key}` : `${view}Title.${key}`);
           options.describe = (r, c) => at(r, c);
           if (small) options.selected = window;
           if (key === "x") {

@@ -108,7 +108,7 @@ def test_which_way_back_is_closest_depends_on_the_map(open_lab):
         assert page.line.endswith(best)
     assert page.line.startswith("Mean error to x: switches 0, ")
     page.page.mouse.move(*page.place("bilinear", 0, 1))
-    assert page.formula.startswith("bilinear (0, 1) = 0.75·3 + 0.25·4 = 3.25")
+    assert page.formula.startswith("bilinear (0, 1) = 0.75·3 + 0.25·5 = 3.5")
 
 
 def test_y_comes_back_until_a_number_is_below_zero(open_lab):
@@ -140,6 +140,7 @@ def test_windows_that_overlap_put_two_lights_out(open_lab):
     assert "8 of the 16 windows share their maximum with a neighbour" in page.line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_nothing_is_cut_off_and_numbers_can_be_read(open_lab, language):
     with reading(language):
@@ -157,13 +158,12 @@ def test_nothing_is_cut_off_and_numbers_can_be_read(open_lab, language):
                 assert page.run("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize("state, how", [("", "cell"), ("view=ways kernel=3", "maximum"), (SHARED, "maximum"), (SHARED, "hover")])
+@pytest.mark.parametrize("state, how", [("view=ways kernel=3", "maximum"), (SHARED, "cell")])
 def test_a_move_costs_less_than_a_frame(open_lab, state, how, record_property):
     page = opened(open_lab, state)
     path = {"cell": "(() => { const [x, y] = place('x', 0, 0); return (i) => [x, y + 10 * (i ? i % 7 - 3 : 0)]; })()",
-            "maximum": "(() => { const from = [place('x', 2, 5), place('x', 3, 4)]; return (i) => from[i % 2]; })()",
-            "hover": "(i) => place(['x', 'unpooled', 'yBack'][i % 3], i % 8, (i * 3) % 8)"}[how]
-    took = page.time_moves(path, pressed=how != "hover")
+            "maximum": "(() => { const from = [place('x', 2, 5), place('x', 3, 4)]; return (i) => from[i % 2]; })()"}[how]
+    took = page.time_moves(path, pressed=True)
     record_property("milliseconds", took)
     print(f"\nswitches {state or 'view=switches'}, {how}: {took}")
     assert took["frames"] >= 150 and took["p95"] <= 16, took
