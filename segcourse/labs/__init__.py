@@ -10,7 +10,8 @@ import importlib
 _LABS = {name: getattr(importlib.import_module(f"segcourse.labs.{name}"), kind) for name, kind in (
     ("transposed_conv", "TransposedConvLab"), ("no_inverse", "NoInverseLab"), ("slide_classifier", "SlideClassifierLab"),
     ("receptive_field", "ReceptiveFieldLab"), ("scores", "ScoresLab"),
-    ("atrous", "AtrousLab"), ("dense_map", "DenseMapLab"), ("crf", "CrfLab"))}
+    ("atrous", "AtrousLab"), ("dense_map", "DenseMapLab"), ("crf", "CrfLab"),
+    ("switches", "SwitchesLab"))}
 __all__ = [*_LABS, "names"]
 
 
@@ -61,3 +62,9 @@ def crf(**state):
     """Redraw a coarse labelling of a photo by a fully connected CRF, iteration by iteration, and see whom a pixel listens to. Fields: iteration, view,
     label, pixel, confidence, bilateral_weight, bilateral_xy, bilateral_rgb, gaussian_weight, gaussian_xy."""
     return _LABS["crf"](**state)
+
+
+def switches(**state):
+    """Pool a map, keep where each maximum stood, put it back there; move a maximum; the other ways back beside it; pool again. Fields: view, kernel,
+    x, y, at."""
+    return _LABS["switches"](**state)

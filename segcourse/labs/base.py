@@ -136,10 +136,14 @@ class Field:
         return str(value)
 
 
+# What some labs share and others need not carry.
+_SHARED = {"no_inverse": ("_round_trip.js",), "switches": ("_round_trip.js",)}
+
+
 def module_source(name: str) -> str:
-    """The ES module of a lab: what all labs share, then NAME.js. A widget's module cannot import its neighbours, so they are joined."""
+    """The ES module of a lab: what all labs share, what a few share, then NAME.js. A widget's module cannot import its neighbours, so they are joined."""
     folder = resources.files("segcourse.labs")
-    return "\n".join((folder / file).read_text(encoding="utf-8") for file in ("_base.js", f"{name}.js"))
+    return "\n".join((folder / file).read_text(encoding="utf-8") for file in ("_base.js", *_SHARED.get(name, ()), f"{name}.js"))
 
 
 def style_source() -> str:

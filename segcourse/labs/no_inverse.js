@@ -1,8 +1,6 @@
 /* There is no inverse: forward, back, forward, for convolution and for pooling, with lights that are computed. The arithmetic is held to
    torch and segcourse.ops by tests/labs/test_no_inverse.py. Grids are arrays of rows. */
 
-const zeros = (rows, cols) => Array.from({ length: rows }, () => Array(cols).fill(0));
-
 /** Valid convolution (cross-correlation, as in torch) of a grid with a kernel. */
 function conv2d(x, kernel, stride) {
   const kh = kernel.length,
@@ -28,102 +26,12 @@ function convTranspose(y, kernel, stride, rows, cols) {
   return out;
 }
 
-/** 2x2 max pooling, stride 2, and where each maximum stood (the first one where several are equal, as in torch). */
-function maxPool(x) {
-  const h = Math.floor(x.length / 2),
-    w = Math.floor(x[0].length / 2),
-    pooled = zeros(h, w),
-    switches = zeros(h, w);
-  for (let r = 0; r < h; r += 1)
-    for (let c = 0; c < w; c += 1) {
-      let best = [2 * r, 2 * c];
-      for (const [i, j] of [
-        [2 * r, 2 * c + 1],
-        [2 * r + 1, 2 * c],
-        [2 * r + 1, 2 * c + 1],
-      ])
-        if (x[i][j] > x[best[0]][best[1]]) best = [i, j];
-      pooled[r][c] = x[best[0]][best[1]];
-      switches[r][c] = best;
-    }
-  return { pooled, switches };
-}
-
-function maxUnpool(pooled, switches, rows, cols) {
-  const out = zeros(rows, cols);
-  for (let r = 0; r < pooled.length; r += 1)
-    for (let c = 0; c < pooled[0].length; c += 1) {
-      const [i, j] = switches[r][c];
-      out[i][j] = pooled[r][c];
-    }
-  return out;
-}
-
-function inner(a, b) {
-  let sum = 0;
-  for (let r = 0; r < a.length; r += 1) for (let c = 0; c < a[0].length; c += 1) sum += a[r][c] * b[r][c];
-  return sum;
-}
-
-function farthest(a, b) {
-  let most = 0;
-  for (let r = 0; r < a.length; r += 1) for (let c = 0; c < a[0].length; c += 1) most = Math.max(most, Math.abs(a[r][c] - b[r][c]));
-  return most;
-}
-
-const sameShape = (a, b) => a.length === b.length && a[0].length === b[0].length;
-const TOLERANCE = 1e-9; // sums of a few dozen products of numbers up to 9: rounding stays far below
-
-/** Any y will do for the inner product: small whole numbers that differ from draw to draw. */
-function drawY(rows, cols, seed) {
-  let state = seed * 7919 + 12345;
-  return Array.from({ length: rows }, () =>
-    Array.from({ length: cols }, () => {
-      state = (state * 1103515245 + 12345) % 2147483648;
-      return Math.floor((state / 2147483648) * 7) - 3;
-    }),
-  );
-}
-
-/** x, there, back, again, y and the lights of one column. */
-function roundTrip(x, forward, backward, seed) {
-  const rows = x.length,
-    cols = x[0].length,
-    there = forward(x),
-    back = backward(there, rows, cols),
-    again = forward(back);
-  const y = drawY(there.length, there[0].length, seed),
-    yBack = backward(y, rows, cols),
-    left = inner(there, y),
-    right = inner(x, yBack);
-  const values = farthest(x, back),
-    changed = farthest(there, again);
-  return {
-    x,
-    there,
-    back,
-    again,
-    y,
-    yBack,
-    left,
-    right,
-    values,
-    changed,
-    lights: {
-      shape: sameShape(x, back),
-      values: values < TOLERANCE,
-      product: Math.abs(left - right) < TOLERANCE * Math.max(1, Math.abs(left)),
-      again: changed < TOLERANCE * Math.max(1, Math.abs(again[0][0])),
-    },
-  };
-}
-
 function convColumn(x, kernel, stride, seed) {
   return roundTrip(
     x,
     (v) => conv2d(v, kernel, stride),
     (v, rows, cols) => convTranspose(v, kernel, stride, rows, cols),
-    seed,
+    (rows, cols) => drawY(rows, cols, seed),
   );
 }
 
@@ -134,7 +42,7 @@ function poolColumn(x, seed) {
       x,
       (v) => maxPool(v).pooled,
       (v, rows, cols) => maxUnpool(v, switches, rows, cols),
-      seed,
+      (rows, cols) => drawY(rows, cols, seed),
     ),
     switches,
   };

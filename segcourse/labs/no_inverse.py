@@ -11,6 +11,23 @@ from segcourse.labs.base import Field, Lab, LabValueError, module_source, style_
 from segcourse.language import say
 
 
+def light_texts() -> dict[str, str]:
+    """The words of the lights over a way there and back (_round_trip.js), in the language in force."""
+    return {
+        "largest": "max",
+        "apart": say(en="off by {v}", ko="최대 {v} 차이"),
+        "light.shape": say(en="Is the shape back?", ko="모양이 돌아왔나요?"),
+        "light.values": say(en="Are the values back?", ko="값이 돌아왔나요?"),
+        "pool.product": say(en="Is ⟨Px, y⟩ = ⟨x, Pᵀy⟩?", ko="⟨Px, y⟩ = ⟨x, Pᵀy⟩인가요?"),
+        "shapeYes": say(en="the shape comes back", ko="모양은 돌아오고"),
+        "shapeNo": say(en="the shape does not come back", ko="모양은 돌아오지 않고"),
+        "valuesYes": say(en="so do the values", ko="값도 돌아와요"),
+        "valuesNo": say(en="the values do not", ko="값은 돌아오지 않아요"),
+        "productYes": say(en="the inner product is kept", ko="내적은 그대로고"),
+        "productNo": say(en="the inner product is not kept", ko="내적은 달라지고"),
+    }
+
+
 class NoInverseLab(Lab):
     """One x, two ways there and back, and lights that are computed: shape, values, inner product, and forward again.
 
@@ -44,19 +61,8 @@ class NoInverseLab(Lab):
             "was": say(en="(x had {v} here)", ko="(x의 이 칸은 {v})"),
             "switchHere": say(en="(a switch stood here; x had {v})", ko="(스위치가 있던 칸, x는 {v})"),
             "noSwitch": say(en="(no switch here: zero; x had {v})", ko="(스위치가 없어서 0, x는 {v})"),
-            "largest": "max",
-            "apart": say(en="off by {v}", ko="최대 {v} 차이"),
-            "light.shape": say(en="Is the shape back?", ko="모양이 돌아왔나요?"),
-            "light.values": say(en="Are the values back?", ko="값이 돌아왔나요?"),
             "conv.product": say(en="Is ⟨Ax, y⟩ = ⟨x, Aᵀy⟩?", ko="⟨Ax, y⟩ = ⟨x, Aᵀy⟩인가요?"),
-            "pool.product": say(en="Is ⟨Px, y⟩ = ⟨x, Pᵀy⟩?", ko="⟨Px, y⟩ = ⟨x, Pᵀy⟩인가요?"),
             "light.again": say(en="Forward again: unchanged?", ko="한 번 더 가도 그대로인가요?"),
-            "shapeYes": say(en="the shape comes back", ko="모양은 돌아오고"),
-            "shapeNo": say(en="the shape does not come back", ko="모양은 돌아오지 않고"),
-            "valuesYes": say(en="so do the values", ko="값도 돌아와요"),
-            "valuesNo": say(en="the values do not", ko="값은 돌아오지 않아요"),
-            "productYes": say(en="the inner product is kept", ko="내적은 그대로고"),
-            "productNo": say(en="the inner product is not kept", ko="내적은 달라지고"),
             "againYes": say(en="and going forward again changes nothing", ko="한 번 더 앞으로 가도 달라지지 않아요"),
             "againNo": say(en="and going forward again gives other numbers", ko="한 번 더 앞으로 가면 다른 수가 나와요"),
             "convLine": say(en="Convolution and its transpose: {shape}, {values}, {product}, {again}.",
@@ -86,7 +92,7 @@ class NoInverseLab(Lab):
         titles = {f"{side}Title.{key}": pair[i] for i, side in enumerate(("conv", "pool")) for key, pair in names.items()}
         titles |= {"convTitle.y": say(en="any y", ko="아무 y"), "poolTitle.y": say(en="any y", ko="아무 y"),
                    "poolTitle.x": say(en="x, switches framed", ko="x(테두리가 스위치)")}
-        return both | conv | pool | shorts | titles
+        return light_texts() | both | conv | pool | shorts | titles
 
     @classmethod
     def agree(cls, state):

@@ -288,4 +288,40 @@ def crf(seen):
         assert "Both kernels are off" in seen["line"]
 
 
-CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores, atrous, dense_map, crf)}
+def switches(seen):
+    lab, state = module("switches"), seen["state"]
+    expected, view = lab.SwitchesLab.computed(state), state["view"]
+    x, y = (torch.tensor(state[name], dtype=torch.float64) for name in ("x", "y"))
+    grids = {"switches": ("pooled", "switches", "unpooled"), "ways": ("pooled", "unpooled", "nails", "nearest", "bilinear"),
+             "again": ("pooled", "unpooled", "yBack", "yAgain")}[view]
+    for name, wanted in (*((name, expected[name]) for name in grids), ("x", x), *([("y", y)] if view == "again" else [])):
+        close(seen, name, wanted)
+        if name != "bilinear":  # written with as many decimals as fit
+            written(seen, name, wanted)
+    reached = expected["switches"].unique()
+    if view == "switches":
+        i, j, v, r, c, place = (int(text.replace("−", "-")) for text in re.search(
+            r"^Window \((\d), (\d)\): the largest of its \d numbers is (−?\d), and it stands at \((\d), (\d)\): that is switch (\d+)\.", seen["line"]).groups())
+        assert (v, place) == (expected["pooled"][i, j], expected["switches"][i, j]) and place == 8 * r + c, seen["line"]
+        assert f"{len(reached)} of the 64 numbers come back; the other {64 - len(reached)} cells" in seen["line"]
+        shared = expected["switches"].flatten().tolist()
+        sharing = sum(shared.count(place) > 1 for place in shared)
+        assert (f"{sharing} of the 16 windows share" in seen["line"]) == (sharing > 0)
+    elif view == "ways":
+        errors = {words: float((expected[name] - x).abs().mean()) for name, words in
+                  (("unpooled", "switches"), ("nails", "bed of nails"), ("nearest", "nearest"), ("bilinear", "bilinear"))}
+        assert "Mean error to x: " + ", ".join(f"{words} {number(error)}" for words, error in errors.items()) + "." in seen["line"], seen["line"]
+        assert {f"mean error {number(error)}" for error in errors.values()} <= set(seen["written"])
+        least = min(errors.values())
+        best = [words for words, error in errors.items() if error - least < 1e-9]
+        assert len(best) == 4 or seen["line"].endswith(", ".join(best) + "."), seen["line"]
+    else:
+        left, right = (expected["pooled"] * y).sum(), (x * expected["yBack"]).sum()
+        lit = {"shape": True, "values": torch.equal(expected["unpooled"], x), "product": bool(left == right), "again": torch.equal(expected["yAgain"], y)}
+        assert {name: seen["lights"][name][0] for name in lit} == {name: "yes" if on else "no" for name, on in lit.items()}, seen["lights"]
+        assert seen["lights"]["product"][1] == f"{number(left)} {'=' if left == right else '≠'} {number(right)}"
+        differ = int((expected["yAgain"] != y).sum())
+        assert ("gives y back" if not differ else f"another number than y in {differ} of 16 cells") in seen["line"], seen["line"]
+
+
+CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores, atrous, dense_map, crf, switches)}
