@@ -3,12 +3,13 @@
 `fit` trains both, one after the other. `run` does the same as two jobs, with checkpoint, log and state each: `segcourse train deconvnet --stages two`.
 
     folder/stage1/          the first job, complete when its scores.json is there
-    folder/                 the second, which starts from the first one's checkpoint
+    folder/                 the second, which starts from the first one's weights
 
 Resuming goes on in the stage that was broken off; a first stage of another command is refused.
 """
 
-from dataclasses import replace
+import json
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -20,7 +21,7 @@ from segcourse.training import checkpoints, crops, instancewise, jobs, loop
 from segcourse.training.recipes import Recipe
 from segcourse.training.run import History
 
-FIRST = "stage1"
+FIRST, START = "stage1", "without-background.safetensors"
 NUMBER = 50                 # proposals of a picture, in training and in prediction
 SHARE = 1 / 3               # of the steps that the first stage takes: the paper's 20,000 and 40,000
 
@@ -86,15 +87,43 @@ def crop_size(name: str, options: dict) -> int:
     return 32 * options.get("grid", 7) if name == "deconvnet" else 64
 
 
+@dataclass(frozen=True)
 class _Stage(jobs.Job):
-    """A job on crops: those of its own stage for training, and for the first stage for its scores as well."""
+    """A job on crops: those of its own stage for training, and in the first stage for its scores as well, since only they have a background."""
+
+    stage: int = 1
 
     def split(self, role: str):
-        pictures = datasets.hold(super().split(role))
-        size = crop_size(self.name, self.options)
+        pictures, size = datasets.hold(super().split(role)), crop_size(self.name, self.options)
         if self.stage == 1:
             return crops.ObjectCrops(pictures, size)
         return crops.ProposalCrops(pictures, size, NUMBER) if role == "train" else pictures
+
+
+def _stage(job: jobs.Job, stage: int, **changes) -> _Stage:
+    return _Stage(**{part.name: getattr(job, part.name) for part in fields(job)} | changes, stage=stage)
+
+
+def _check_same(first: _Stage, done: Path) -> None:
+    """Raise ValueError where the finished first stage in `done` is that of another command."""
+    stored = json.loads(done.read_text(encoding="utf-8"))
+    now = {"model": first.name, "recipe": first.recipe.as_dict(), "data": first.data, "options": first.options}
+    then = {"model": stored.get("model"), "recipe": stored.get("recipe"), "data": (stored.get("data") or {}).get("name"),
+            "options": {name: value for name, value in (stored.get("options") or {}).items() if name != "num_classes"}}
+    for name, value in json.loads(json.dumps(now)).items():
+        if then[name] != value:
+            raise ValueError(say(en=f"the first stage in {done.parent} was trained with {name} {then[name]!r}, and now it is {value!r}: give the same command, or begin anew with --overwrite",
+                                 ko=f"{done.parent}에 있는 첫 단계는 {name} 값이 달라요(그때 {then[name]!r}, 지금 {value!r}). 같은 명령을 쓰거나 --overwrite로 처음부터 다시 해 주세요."))
+
+
+def _bridge(first: _Stage) -> Path:
+    """The first stage's weights without the score of the background, beside its checkpoint: what the second stage starts from."""
+    learner, meta = checkpoints.load_checkpoint(first.folder / jobs.CHECKPOINT)
+    options = meta["options"] | {"num_classes": meta["options"]["num_classes"] - 1}
+    with torch.random.fork_rng(devices=[]):
+        model = models.create(meta["model"], **options)
+    without_background(learner.state_dict(), model)
+    return checkpoints.save_checkpoint(first.folder / START, model, {"model": meta["model"], "options": options})
 
 
 def check(name: str, data: str, *, processes: int, epochs: float | None) -> None:
@@ -111,24 +140,29 @@ def check(name: str, data: str, *, processes: int, epochs: float | None) -> None
         raise ValueError(say(en="the two stages have sets of two sizes, so that passes mean little: give --steps instead of --epochs", ko="두 단계의 데이터 수가 달라서 몇 바퀴라고 정하기 어려워요. --epochs 대신 --steps를 써 주세요."))
 
 
-def run(job: jobs.Job, *, resume: bool = False, overwrite: bool = False, test: bool = False, device=None, callbacks=(), save_seconds: float = 120.0) -> jobs.Result:
+def run(job: jobs.Job, *, resume: bool = False, overwrite: bool = False, test: bool = False, device=None, callbacks=(), later=(),
+        save_seconds: float = 120.0) -> jobs.Result:
     """Train `job` in two stages, into `job.folder`; the result is that of the second, with the scores of the instance-wise prediction under
     "instancewise" in its report, and scores.json has both. Raises what `jobs.run` and `check` raise.
 
-    resume: a finished first stage is not trained again; one that was broken off is gone on with. overwrite: both begin anew.
+    later: callbacks of the second stage alone. resume: a finished first stage is not trained again; one that was broken off is gone on with. overwrite: both begin anew.
     """
     check(job.name, job.data, processes=1, epochs=job.epochs)
-    jobs.check_folder(job.folder, resume=resume, overwrite=overwrite)
     recipes = recipes_of(job.recipe)
     first = _stage(job, 1, folder=job.folder / FIRST, recipe=recipes[0])
     done = first.folder / jobs.SCORES
-    if resume and done.exists() and not (first.folder / jobs.STATE).exists():
+    finished = done.exists() and not (first.folder / jobs.STATE).exists()
+    jobs.check_folder(job.folder, resume=resume, overwrite=overwrite)
+    if resume and (job.folder / jobs.STATE).exists() and not finished:
+        raise ValueError(say(en=f"{job.folder} holds a run in one stage that was broken off: go on with it with --stages one, name another folder with --out, or begin anew with --overwrite",
+                             ko=f"{job.folder} 폴더에 한 단계로 학습하다 멈춘 결과가 있어요. --stages one으로 이어 가거나, --out으로 다른 폴더를 고르거나, --overwrite로 처음부터 다시 해 주세요."))
+    if resume and finished:
         _check_same(first, done)
     else:
         jobs.check_folder(first.folder, resume=resume, overwrite=overwrite)
         jobs.run(first, resume=resume, overwrite=overwrite, device=device, callbacks=callbacks, save_seconds=save_seconds)
-    second = _stage(job, 2, recipe=recipes[1], backbone=None, init=first.folder / jobs.CHECKPOINT)
-    result = jobs.run(second, resume=resume, overwrite=overwrite, test=test, device=device, callbacks=callbacks, save_seconds=save_seconds)
+    second = _stage(job, 2, recipe=recipes[1], backbone=None, init=_bridge(first))
+    result = jobs.run(second, resume=resume, overwrite=overwrite, test=test, device=device, callbacks=(*callbacks, *later), save_seconds=save_seconds)
     size = crop_size(job.name, job.options)
     found = {split: instancewise.evaluate(result.model, jobs.Job.split(job, split), size, NUMBER) for split in result.scores}
     report = result.report | {"stages": [stage.as_dict() for stage in recipes], "proposals": NUMBER, "crop": size,
