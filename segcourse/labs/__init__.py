@@ -10,7 +10,7 @@ import importlib
 _LABS = {name: getattr(importlib.import_module(f"segcourse.labs.{name}"), kind) for name, kind in (
     ("transposed_conv", "TransposedConvLab"), ("no_inverse", "NoInverseLab"), ("slide_classifier", "SlideClassifierLab"),
     ("receptive_field", "ReceptiveFieldLab"), ("scores", "ScoresLab"),
-    ("atrous", "AtrousLab"), ("dense_map", "DenseMapLab"), ("crf", "CrfLab"))}
+    ("atrous", "AtrousLab"), ("dense_map", "DenseMapLab"), ("crf", "CrfLab"), ("switch_swap", "SwitchSwapLab"))}
 __all__ = [*_LABS, "names"]
 
 
@@ -61,3 +61,9 @@ def crf(**state):
     """Redraw a coarse labelling of a photo by a fully connected CRF, iteration by iteration, and see whom a pixel listens to. Fields: iteration, view,
     label, pixel, confidence, bilateral_weight, bilateral_xy, bilateral_rgb, gaussian_weight, gaussian_xy."""
     return _LABS["crf"](**state)
+
+
+def switch_swap(*, model=None, dataset=None, show=None, **state):
+    """Decode one picture's code with another picture's switches. Fields: a, b, switches, code, lines, pixel. `model`, `dataset` and `show` are a trained
+    DeconvNet or SegNet of your own, its pictures, and the numbers of those to show."""
+    return _LABS["switch_swap"](model=model, dataset=dataset, show=show, **state)
