@@ -3,16 +3,20 @@
 import difflib
 
 from segcourse.language import say
-from segcourse.models import deeplab_v1, dense, fcn, pixels, vgg
+from segcourse.models import deconvnet, deeplab_v1, dense, fcn, pixels, segnet, vgg
+from segcourse.models.deconvnet import DeconvNet
 from segcourse.models.deeplab_v1 import DeepLabV1
 from segcourse.models.dense import enlarge, scorer, scores
 from segcourse.models.fcn import FCN8s, FCN16s, FCN32s, FCNAlexNet
 from segcourse.models.pixels import PixelNet
+from segcourse.models.segnet import SegNet
+from segcourse.models.unpooling import Encoded
 
-_BUILDERS = {"pixelnet": PixelNet, "fcn32s": FCN32s, "fcn16s": FCN16s, "fcn8s": FCN8s, "fcn_alexnet": FCNAlexNet, "deeplab_v1": DeepLabV1}
+_BUILDERS = {"pixelnet": PixelNet, "fcn32s": FCN32s, "fcn16s": FCN16s, "fcn8s": FCN8s, "fcn_alexnet": FCNAlexNet, "deeplab_v1": DeepLabV1,
+             "deconvnet": DeconvNet, "segnet": SegNet}
 
-__all__ = ["DeepLabV1", "FCN8s", "FCN16s", "FCN32s", "FCNAlexNet", "PixelNet", "create", "deeplab_v1", "dense", "enlarge", "fcn", "names", "pixels",
-           "scorer", "scores", "vgg"]
+__all__ = ["DeconvNet", "DeepLabV1", "Encoded", "FCN8s", "FCN16s", "FCN32s", "FCNAlexNet", "PixelNet", "SegNet", "create", "deconvnet", "deeplab_v1",
+           "dense", "enlarge", "fcn", "names", "pixels", "scorer", "scores", "segnet", "vgg"]
 
 
 def names() -> list[str]:

@@ -18,7 +18,7 @@ from segcourse import ops
 from segcourse.language import say
 from segcourse.models.checks import check_images
 from segcourse.models.geometry import Grid, crop
-from segcourse.models.vgg import he_initialise, scaled, torchvision_names, trunk_layers
+from segcourse.models.vgg import copy_vgg16, he_initialise, scaled, torchvision_names, trunk_layers
 
 
 def bilinear_upsampling(channels: int, factor: int, kernel_size: int | None = None, *, freeze: bool = False) -> nn.ConvTranspose2d:
@@ -103,21 +103,7 @@ class _VGGFCN(_FCN):
         Returns the names of the layers for which `state` had nothing. Raises ValueError where the shapes do not fit (width must be 1).
         """
         wanted = {f"features.{ours}": theirs for ours, theirs in torchvision_names().items()} | {"fc6": "classifier.0", "fc7": "classifier.3"}
-        own, missing = dict(self.named_modules()), []
-        for ours, theirs in wanted.items():
-            weight, bias = state.get(f"{theirs}.weight"), state.get(f"{theirs}.bias")
-            layer = own[ours]
-            if weight is None:
-                missing.append(ours)
-                continue
-            if weight.numel() != layer.weight.numel():
-                raise ValueError(say(en=f"{theirs} has weights {tuple(weight.shape)}, {ours} needs {tuple(layer.weight.shape)}: ImageNet's weights fit width=1.0 and in_channels=3 only",
-                                     ko=f"{theirs}의 가중치는 {tuple(weight.shape)}인데 {ours}에는 {tuple(layer.weight.shape)}이 필요해요. width=1.0, in_channels=3으로 만들어 주세요."))
-            with torch.no_grad():
-                layer.weight.copy_(weight.view(layer.weight.shape))      # 4096x25088 read as 4096x512x7x7: claim 1.2b
-                if layer.bias is not None:
-                    layer.bias.copy_(bias)
-        return missing
+        return copy_vgg16(self, wanted, state)
 
 
 class FCN32s(_VGGFCN):

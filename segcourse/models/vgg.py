@@ -9,6 +9,8 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
+from segcourse.language import say
+
 STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))     # how many convolutions, how wide
 
 
@@ -17,19 +19,25 @@ def scaled(channels: int, width: float) -> int:
     return max(1, round(channels * width))
 
 
-def trunk_layers(*, width: float = 1.0, in_channels: int = 3, first_padding: int = 1, ceil_mode: bool = False, batch_norm: bool = False):
-    """The trunk's layers as (name, module), conv1_1 to pool5. `first_padding` is the padding of conv1_1, 100 in FCN."""
+def trunk_layers(*, width: float = 1.0, in_channels: int = 3, first_padding: int = 1, ceil_mode: bool = False, batch_norm: bool = False,
+                 bias: bool | None = None, switches: bool = False):
+    """The trunk's layers as (name, module), conv1_1 to pool5. `first_padding` is the padding of conv1_1, 100 in FCN.
+
+    `bias` says whether the convolutions have one; unless given, where no batch normalisation follows. With `switches` the poolings return
+    (pooled, switches).
+    """
+    bias = not batch_norm if bias is None else bias
     layers, channels = [], in_channels
     for stage, (depth, wide) in enumerate(STAGES, 1):
         for number in range(1, depth + 1):
             padding = first_padding if (stage, number) == (1, 1) else 1
             out = scaled(wide, width)
-            layers.append((f"conv{stage}_{number}", nn.Conv2d(channels, out, 3, padding=padding, bias=not batch_norm)))
+            layers.append((f"conv{stage}_{number}", nn.Conv2d(channels, out, 3, padding=padding, bias=bias)))
             if batch_norm:
                 layers.append((f"bn{stage}_{number}", nn.BatchNorm2d(out)))
             layers.append((f"relu{stage}_{number}", nn.ReLU(inplace=True)))
             channels = out
-        layers.append((f"pool{stage}", nn.MaxPool2d(2, stride=2, ceil_mode=ceil_mode)))     # stride 2 ** stage
+        layers.append((f"pool{stage}", nn.MaxPool2d(2, stride=2, ceil_mode=ceil_mode, return_indices=switches)))     # stride 2 ** stage
     return layers
 
 
@@ -42,6 +50,29 @@ def torchvision_names() -> dict[str, str]:
             index += 2
         index += 1
     return names
+
+
+def copy_vgg16(model: nn.Module, wanted: dict[str, str], state: dict) -> list[str]:
+    """Copy ImageNet's weights from `state`, under torchvision's names, into the layers of `model` that `wanted` pairs with them (ours -> torchvision's).
+
+    Fully connected weights are read as those of a convolution. Returns the names of the layers for which `state` had nothing. Raises ValueError
+    where the shapes do not fit.
+    """
+    own, missing = dict(model.named_modules()), []
+    for ours, theirs in wanted.items():
+        weight, bias = state.get(f"{theirs}.weight"), state.get(f"{theirs}.bias")
+        layer = own[ours]
+        if weight is None:
+            missing.append(ours)
+            continue
+        if weight.numel() != layer.weight.numel():
+            raise ValueError(say(en=f"{theirs} has weights {tuple(weight.shape)}, {ours} needs {tuple(layer.weight.shape)}: ImageNet's weights fit width=1.0 and in_channels=3 only",
+                                 ko=f"{theirs}의 가중치는 {tuple(weight.shape)}인데 {ours}에는 {tuple(layer.weight.shape)}이 필요해요. width=1.0, in_channels=3으로 만들어 주세요."))
+        with torch.no_grad():
+            layer.weight.copy_(weight.view(layer.weight.shape))      # 4096x25088 read as 4096x512x7x7: claim 1.2b
+            if layer.bias is not None:
+                layer.bias.copy_(bias)
+    return missing
 
 
 def he_initialise(module: nn.Module) -> None:
