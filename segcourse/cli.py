@@ -50,7 +50,7 @@ def _crf(asked: bool, **values: float | None) -> dict[str, float] | None:
 
 @app.command(help=say(en="Train a network and print its scores on the validation split.", ko="네트워크를 학습하고 검증 분할의 점수를 보여 줘요."))
 def train(
-    name: Annotated[str, typer.Argument(help=say(en="fcn32s, fcn16s, fcn8s, fcn_alexnet or deeplab_v1", ko="fcn32s, fcn16s, fcn8s, fcn_alexnet, deeplab_v1"))],
+    name: Annotated[str, typer.Argument(help=say(en="fcn32s, fcn16s, fcn8s, fcn_alexnet, deeplab_v1, deconvnet or segnet", ko="fcn32s, fcn16s, fcn8s, fcn_alexnet, deeplab_v1, deconvnet, segnet"))],
     data: Annotated[str, typer.Option(help="camvid | streets | voc | folder")] = "streets",
     root: Root = None,
     recipe: Annotated[str, typer.Option(help=say(en="paper: as published; ours: with the differences `recipes.changes` lists",

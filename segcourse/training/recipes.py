@@ -132,6 +132,17 @@ _PAPER = {"fcn32s": _vgg_paper(1e-4), "fcn16s": _vgg_paper(1e-6), "fcn8s": _vgg_
 _PAPER["deeplab_v1"] = Recipe(steps=6000, batch_size=20, optimizer="sgd", lr=1e-3, momentum=0.9, weight_decay=5e-4, bias_lr=2.0, head_lr=10.0, schedule="step",
                               step_every=2000, step_factor=0.1, flip=True, crop=(321, 321), precision="float32")
 
+# DeconvNet, section 4.2 and the release: 64 squares of 224 pixels a step, in eight parts, so that batch normalisation sees 8 at a time; mirrored. These are
+# the numbers of its second stage, which labels everything; its first, on crops of single objects, takes 20,000 steps with a tenth every 9000. It is the
+# recipe for object proposals of PASCAL VOC. After training the paper recomputes the statistics of batch normalisation; here they are running means.
+_PAPER["deconvnet"] = Recipe(steps=40000, batch_size=64, accumulate=8, optimizer="sgd", lr=0.01, momentum=0.9, weight_decay=5e-4, schedule="step",
+                             step_every=10000, step_factor=0.1, flip=True, crop=(224, 224), precision="float32")
+
+# SegNet's benchmark on CamVid's 11 classes (its section 4): one rate throughout, 5 pictures a step, 140,000 steps on 3433 road scenes, of which CamVid's
+# 367 are a part; balanced by median frequency.
+_PAPER["segnet"] = Recipe(steps=140000, batch_size=5, optimizer="sgd", lr=1e-3, momentum=0.9, weight_decay=5e-4, schedule="constant",
+                          class_weights="median_frequency", precision="float32")
+
 _CAMVID = (
     Change("steps", 4000, en="87 passes over the 367 images, a few minutes on one GPU", ko="이미지 367장을 87번 돌아요. GPU 하나로 몇 분이면 돼요."),
     Change("batch_size", 8, en="fits a 16 GB card with the pad of 100 pixels", ko="100픽셀 패딩을 두고도 16 GB 그래픽 카드에 들어가요."),
@@ -174,6 +185,22 @@ _CAMVID_DEEPLAB = (
     Change("lr", 2e-4, en="the rate of the other networks of the table", ko="표의 다른 네트워크와 같은 학습률이에요."),
 )
 
+# DeconvNet and SegNet on CamVid. Not yet measured.
+_ALIKE = tuple(change for change in _CAMVID_DEEPLAB if change.name in ("steps", "optimizer", "lr", *_KEPT) and change.name != "bias_lr")
+_CAMVID_DECONVNET = (
+    *_ALIKE,
+    Change("batch_size", 8, en="as many as the paper's batch normalisation sees at once, and whole pictures hold more than three times the pixels of its squares",
+           ko="논문에서 배치 정규화가 한 번에 보는 장수예요. 이미지를 통째로 넣으면 픽셀이 논문의 조각보다 3배 넘게 많아요."),
+    Change("accumulate", 1, en="8 pictures go through in one piece", ko="8장은 한 번에 넣을 수 있어요."),
+    Change("crop", None, en="fc6 takes any picture from 193 pixels a side on, and the whole picture is what is scored", ko="fc6에는 한 변이 193픽셀 이상이면 다 들어가고, 점수도 이미지 전체로 재니까요."),
+    *(change for change in _CAMVID_DEEPLAB if change.name == "class_weights"),
+)
+_CAMVID_SEGNET = (
+    *_ALIKE,
+    Change("batch_size", 8, en="the same for all networks of the table", ko="표에 있는 네트워크는 모두 같게 해요."),
+    *(change for change in _CAMVID if change.name == "flip"),
+)
+
 # On VOC the recipe for CamVid with what VOC needs; not yet measured.
 _VOC = tuple(change for change in _CAMVID if change.name not in ("steps", "class_weights", "class_weight_power", "evaluate_every")) + (
     Change("steps", 20000, en="15 passes over the 10,582 images of train_aug, which --train-split train_aug chooses", ko="train_aug의 이미지 10,582장을 15번 돌아요. --train-split train_aug로 골라 주세요."),
@@ -184,6 +211,13 @@ _VOC = tuple(change for change in _CAMVID if change.name not in ("steps", "class
 _VOC_DEEPLAB = tuple(change for change in _CAMVID_DEEPLAB if change.name not in ("steps", "crop", "class_weights", "class_weight_power", "evaluate_every")) + (
     *(change for change in _VOC if change.name in ("steps", "evaluate_every")),
 )
+
+_VOC_MORE = tuple(change for change in _VOC if change.name in ("steps", "crop", "evaluate_every"))
+_LESS = ("steps", "crop", "class_weights", "class_weight_power", "evaluate_every")
+_VOC_DECONVNET = (*(change for change in _CAMVID_DECONVNET if change.name not in _LESS), *_VOC_MORE)
+_VOC_SEGNET = (*(change for change in _CAMVID_SEGNET if change.name not in _LESS), *_VOC_MORE,
+               Change("class_weights", None, en="background is three quarters of PASCAL VOC, and a class is a large object: the FCN paper found balancing unnecessary there",
+                      ko="PASCAL VOC에서는 배경이 3/4이고 클래스마다 물체가 커요. FCN 논문은 여기서 가중치가 필요 없다고 했어요."))
 
 # Narrow networks from scratch on drawn scenes: chapter 01's live training, about 40 s on two cores.
 _STREETS = (
@@ -212,10 +246,22 @@ _STREETS_DEEPLAB = tuple(change for change in _STREETS if change.name not in ("s
     Change("crop", None, en="the scenes are smaller than the paper's squares", ko="장면이 논문의 조각보다 작아요."),
 )
 
+# Whole scenes; chapter 03 trains DeconvNet on crops and proposals as well, in two stages.
+_STREETS_MIRRORED = tuple(change for change in _STREETS if change.name not in ("steps", "lr", "bias_lr", "flip")) + (
+    Change("steps", 300, en="what 45 seconds on two cores allow: the decoder costs as much as the encoder", ko="코어 2개로 45초 안에 끝나는 만큼이에요. 디코더에도 인코더만큼 계산이 들어요."),
+    Change("lr", 1e-2, en="batch normalisation bears it, and 300 steps need it", ko="배치 정규화가 있어서 견디고, 300스텝이라 필요해요."),
+)
+_STREETS_DECONVNET = _STREETS_MIRRORED + (
+    Change("accumulate", 1, en="8 pictures go through in one piece", ko="8장은 한 번에 넣을 수 있어요."),
+    Change("crop", None, en="the scenes are smaller than the paper's squares", ko="장면이 논문의 조각보다 작아요."),
+)
+_STREETS_SEGNET = tuple(change for change in _STREETS_MIRRORED if change.name != "class_weights") + tuple(change for change in _STREETS if change.name == "flip")
+
 _OURS = {
-    "camvid": {name: _CAMVID for name in _PAPER} | {"deeplab_v1": _CAMVID_DEEPLAB},
-    "voc": {name: _VOC for name in _PAPER} | {"deeplab_v1": _VOC_DEEPLAB},
-    "streets": {name: _STREETS for name in _PAPER} | {"fcn_alexnet": _STREETS_ALEXNET, "deeplab_v1": _STREETS_DEEPLAB},
+    "camvid": {name: _CAMVID for name in _PAPER} | {"deeplab_v1": _CAMVID_DEEPLAB, "deconvnet": _CAMVID_DECONVNET, "segnet": _CAMVID_SEGNET},
+    "voc": {name: _VOC for name in _PAPER} | {"deeplab_v1": _VOC_DEEPLAB, "deconvnet": _VOC_DECONVNET, "segnet": _VOC_SEGNET},
+    "streets": {name: _STREETS for name in _PAPER} | {"fcn_alexnet": _STREETS_ALEXNET, "deeplab_v1": _STREETS_DEEPLAB, "deconvnet": _STREETS_DECONVNET,
+                                                      "segnet": _STREETS_SEGNET},
 }
 
 
@@ -257,6 +303,10 @@ def network_options(name: str, *, data: str = "camvid", kind: str = "ours") -> d
         return {}
     if name == "deeplab_v1":        # 12 of the 41 cells of the paper's map, and as large a share of 13 and of 24
         return {"width": 0.125, "dropout": 0.0, "batch_norm": True, "rate": 7 if kind == "quick" else 4}
+    if name == "deconvnet":         # fc6 spans 7 of the 12 rows of CamVid's map of stride 32, and as large a share of 3 and of 6
+        return {"width": 0.125, "grid": 3 if kind == "quick" else 2}
+    if name == "segnet":
+        return {"width": 0.125, "dropout": 0.0}
     narrow = {"width": 0.125, "padding": "same", "dropout": 0.0}
     return narrow if name == "fcn_alexnet" else narrow | {"batch_norm": True}
 
