@@ -134,11 +134,11 @@ export default {
 
     // ---------------------------------------------------------------- pointing
     let hovered = null;
-    const pixelOf = () => hovered || lab.state.pixel;
+    const kept = (state = lab.state) => [Math.min(state.pixel[0], height - 1), Math.min(state.pixel[1], width - 1)];
     function aim(pixel, pinned) {
       if (pinned) {
         hovered = null;
-        if (lab.state.pixel.join() !== pixel.join()) lab.change({ pixel });
+        if (kept().join() !== pixel.join()) lab.change({ pixel });
       } else if (!hovered || hovered.join() !== pixel.join()) {
         hovered = pixel;
         lab.fresh = true;
@@ -176,7 +176,7 @@ export default {
           hovered = null;
           lab.change({ pixel: way[way.length - 1] });
         },
-        enabled: () => !lab.result || lab.result.way[lab.result.way.length - 1].join() !== lab.state.pixel.join(),
+        enabled: () => !lab.result || lab.result.way[lab.result.way.length - 1].join() !== kept().join(),
       }),
       lab.slider({ field: "rank", label: t("rank"), high: most, show: (v) => t(v === 1 ? "strongest" : "nth", { n: v }) }),
       lab.choice({
@@ -242,7 +242,7 @@ export default {
       compute(state) {
         const n = pictureOf(state),
           levels = levelsOf(n),
-          pixel = hovered || state.pixel,
+          pixel = hovered || kept(state),
           steps = follow(levels, pixel, state.rank),
           // From the maximum in the pixel's window at the last pooling, down.
           top = steps[count - 1],

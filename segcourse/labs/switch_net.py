@@ -17,7 +17,10 @@ def _read() -> tuple[dict, dict[str, Tensor]]:
     from safetensors import safe_open
 
     with resources.as_file(resources.files("segcourse") / "results" / FILE) as path, safe_open(str(path), framework="pt") as file:
-        return json.loads(file.metadata()["segcourse"]), {name: file.get_tensor(name).float() for name in file.keys()}
+        told, kept = json.loads(file.metadata()["segcourse"]), {name: file.get_tensor(name) for name in file.keys()}
+    # As training.switches.unpacked: kernels are kept with 8 bits and a scale for each slice.
+    weights = {name: value * kept[f"{name}.scale"] if f"{name}.scale" in kept else value for name, value in kept.items() if not name.endswith(".scale")}
+    return told, weights
 
 
 def about() -> dict:
