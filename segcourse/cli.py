@@ -296,6 +296,16 @@ def bench_switches(
     bench.switches(steps=steps, out=out)
 
 
+@bench_app.command("proposals", help=say(en="Let the network of `bench switches` label boxes one by one, for the lab of object proposals; writes segcourse/results: seconds.",
+                                         ko="`bench switches`의 네트워크로 후보 영역을 하나씩 예측해서 segcourse/results에 적어요. 몇 초 걸려요."))
+def bench_proposals(
+    out: Annotated[Optional[Path], typer.Option(help=say(en="file to write to (default: that of the package)", ko="저장할 파일(기본: 패키지의 파일)"))] = None,
+) -> None:
+    from segcourse.commands import bench
+
+    bench.proposals(out=out)
+
+
 @bench_app.command("crf", help=say(en="The dense CRF beside pydensecrf2 (where it is installed) and beside the definition: time, difference, memory; writes segcourse/results/crf.json.",
                                    ko="완전 연결 CRF의 시간, 차이, 메모리를 재서 pydensecrf2(설치돼 있으면), 정의대로 한 계산과 견줘요. segcourse/results/crf.json에 적어요."))
 def bench_crf(

@@ -96,6 +96,14 @@ def switches(*, steps: int | None, out: Path | None) -> None:
     print(say(en=f"written: {path}", ko=f"{path} 파일에 적었어요."))
 
 
+def proposals(*, out: Path | None) -> None:
+    """The maps of the lab of object proposals, of the network of `switches`."""
+    from segcourse.training import proposal_maps
+
+    path = proposal_maps.make(out, report=lambda line: print(line, flush=True))
+    print(say(en=f"written: {path}", ko=f"{path} 파일에 적었어요."))
+
+
 def crf(*, quick: bool, device: str, repeats: int | None, json_path: Path | None) -> None:
     """`ops.dense_crf` beside pydensecrf2 and the definition; written to crf.json, a trial to --json alone."""
     from segcourse.training import crf_speed

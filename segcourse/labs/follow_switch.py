@@ -4,6 +4,7 @@ Chapter 03, claims 3.5 and 3.6: Noh et al. (2015), section 3.1.1. The network is
 found in the page.
 """
 
+import copy
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cache
@@ -138,7 +139,8 @@ class FollowSwitchLab(Lab):
                 raise ValueError(say(en=f"the lab needs a network that unpools with switches, and {type(model).__name__} does not: use models.create('deconvnet', ...)",
                                      ko=f"이 실험실에는 스위치로 언풀링하는 네트워크가 필요한데 {josa(type(model).__name__, '은/는')} 아니에요. models.create('deconvnet', ...)를 써 주세요."))
             self.images = torch.stack([dataset[n][0] for n in numbers])
-            self.traces = [trace(model.cpu(), image) for image in self.images]
+            own = copy.deepcopy(model).cpu()
+            self.traces = [trace(own, image) for image in self.images]
         super().__init__(**{name: str(value) if name == "picture" else value for name, value in state.items()})
 
     @classmethod

@@ -4,6 +4,7 @@ Chapter 03, claims 3.5 and 3.6, and "the switch swap" (lecture notes, last secti
 the reader's; every pair of pictures is computed in the kernel.
 """
 
+import copy
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -106,7 +107,7 @@ def made_of(model: nn.Module, dataset, show) -> Swaps:
     images, labels = zip(*(dataset[n] for n in numbers))
     if len({tuple(image.shape) for image in images}) > 1:
         raise ValueError(say(en="pictures that swap switches must have one size: resize or crop them", ko="스위치를 바꿀 이미지는 크기가 모두 같아야 해요. 크기를 맞춰 주세요."))
-    return Swaps(model.cpu(), torch.stack(images), torch.stack(labels), classes=dataset.num_classes, void=dataset.void)
+    return Swaps(copy.deepcopy(model).cpu(), torch.stack(images), torch.stack(labels), classes=dataset.num_classes, void=dataset.void)
 
 
 class SwitchSwapLab(Lab):
@@ -136,6 +137,8 @@ class SwitchSwapLab(Lab):
         self.palette = palettes.CAMVID if model is None else dataset.palette
         state = {name: str(value) if name in SETTING else value for name, value in state.items()}
         self._opened = self.complete(state)
+        for n in range(len(self.swaps.images)):
+            self.swaps.alone(n)              # now, so that a pair asked for later takes two decodings and no more
         super().__init__(**state)
         self.on_msg(self._asked)
 

@@ -13,7 +13,7 @@ _FROM = {
     "save_checkpoint": "checkpoints", "load_checkpoint": "checkpoints",
     "cross_entropy": "losses", "median_frequency_weights": "losses", "top_k_cross_entropy": "losses",
 }
-_MODULES = ("augment", "batch_norm", "benchmark", "callbacks", "checkpoints", "crf_search", "dense_maps", "denser", "device", "experiments", "feeds", "inference", "jobs", "loop", "losses", "optimisers", "order", "provenance",
+_MODULES = ("augment", "batch_norm", "benchmark", "callbacks", "checkpoints", "crf_search", "dense_maps", "denser", "device", "experiments", "feeds", "inference", "jobs", "loop", "losses", "optimisers", "order", "proposal_maps", "provenance",
             "recipes", "record", "refine", "run", "schedules", "scores", "speed", "state", "switch_swap", "switches", "trouble", "workers")
 __all__ = [*_FROM, *_MODULES]
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from segcourse.language import say
+
 FORMAT = "segcourse-switches-1"
 SIZE = (96, 128)
 OPTIONS = {"width": 0.15, "grid": 2, "batch_norm": True}
@@ -52,6 +54,22 @@ def packed(state: dict[str, Tensor]) -> dict[str, Tensor]:
 def unpacked(kept: dict[str, Tensor]) -> dict[str, Tensor]:
     """The float32 weights of what `packed` gave."""
     return {name: value * kept[f"{name}.scale"] if f"{name}.scale" in kept else value for name, value in kept.items() if not name.endswith(".scale")}
+
+
+def load(path: str | Path | None = None):
+    """The network of a file that `make` wrote, that of the package unless a path is given, on the processor in evaluation mode."""
+    from safetensors.torch import load_file
+
+    from segcourse import models
+    from segcourse.training.checkpoints import read_header
+
+    path = Path(path or results())
+    about = read_header(path, what=say(en="a network of the labs", ko="실험실의 네트워크"), remedy=say(en="run `segcourse bench switches`", ko="`segcourse bench switches`를 실행해 주세요"))
+    model = models.create(about["network"], num_classes=11, **about["options"])
+    weights = unpacked(load_file(str(path)))
+    weights.pop("mean_code")
+    model.load_state_dict(weights, strict=False)
+    return model.eval()
 
 
 def make(path: str | Path | None = None, *, steps: int | None = None, report=None) -> Path:

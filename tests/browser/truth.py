@@ -342,4 +342,23 @@ def follow_switch(seen):
     assert "".join(re.findall("[↖↗↙↘]", seen["formula"][0])) == arrows
 
 
-CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores, atrous, dense_map, crf, follow_switch, switch_swap)}
+def proposals(seen):
+    lab, state = module("proposals"), seen["state"]
+    maps = lab.shipped()
+    picture = min(int(state["picture"]), len(maps["images"])) - 1
+    boxes, labels, about = maps["boxes"][picture], maps["labels"][picture], maps["about"]
+    n = min(state["boxes"], len(boxes))
+    covered = [lab.covered(boxes[:k], labels.shape[1:]) for k in (n - 1, n)]
+    before, after = (np.where(covered[k], labels[max(n - 2 + k, 0)], -1) for k in (0, 1))
+    top, left, bottom, right = (int(v) for v in boxes[n - 1])
+    assert f"After {n} of {len(boxes)} boxes {whole_percent(covered[1].mean())} of the picture" in seen["line"], seen["line"]
+    assert f"Box {n} is {bottom - top}×{right - left} pixels, and it changed {int((before != after).sum())} pixels" in seen["line"], seen["line"]
+    assert f"mIoU of {whole_percent(about['miou'][picture][n - 1])} " in seen["line"] and f"has {whole_percent(about['whole'][picture])}." in seen["line"]
+    if state["pixel"]:
+        y, x = state["pixel"]
+        many = sum(t <= y < b and le <= x < r for t, le, b, r in boxes[:n].tolist())
+        name = labs.proposals().texts()[f"class.{int(labels[n - 1, y, x])}"]
+        assert (f"lies in {many} boxes; the surest says {name}" if many else "lies in no box yet") in seen["line"], seen["line"]
+
+
+CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores, atrous, dense_map, crf, follow_switch, switch_swap, proposals)}
