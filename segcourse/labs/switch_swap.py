@@ -244,17 +244,17 @@ class SwitchSwapLab(Lab):
             "lineWaiting": say(en="Python is computing; the maps still belong to the pair before.", ko="파이썬이 계산하고 있어요. 예측은 아직 바꾸기 전 짝의 결과예요."),
             "lineSame": say(en="A and B are one picture: pick two to see what a swap does.", ko="A와 B가 같은 이미지예요. 서로 다른 이미지를 골라 보세요."),
             "line": say(en="{code} with {switches}: mIoU {a} against A's labels, {b} against B's. At {p} of the pixels the map says what the network says of A, at {q} what it says of B.",
-                        ko="{switches:과/와} {code:을/를} 함께 풀었어요. mIoU는 A의 정답과 견주면 {a}, B의 정답과 견주면 {b}예요. A를 예측한 결과와는 픽셀의 {p}, B를 예측한 결과와는 {q}가 같아요."),
+                        ko="{code:을/를} {switches:과/와} 함께 디코더에 넣었어요. mIoU는 A의 정답과 견주면 {a}, B의 정답과 견주면 {b}예요. A를 예측한 결과와는 픽셀의 {p}, B를 예측한 결과와는 {q}가 같아요."),
             "linePixel": say(en="The pixel in row {r}, column {c} is {name} here, {ta} in A's truth and {tb} in B's.",
                              ko="{r}행 {c}열 픽셀은 여기서 {name}, A의 정답에서는 {ta}, B의 정답에서는 {tb:이에요/예요}."),
             "try1": say(en="B's code went through A's switches. Whose street is it? Look at the outlines, then at the classes.",
-                        ko="B의 코드를 A의 스위치로 풀었어요. 누구의 거리가 나왔나요? 윤곽을 먼저 보고, 그다음 클래스를 보세요."),
+                        ko="B의 코드를 A의 스위치와 함께 디코더에 넣었어요. 누구의 거리가 나왔나요? 윤곽을 먼저 보고, 그다음 클래스를 보세요."),
             "try2": say(en="The same mean code for every picture. How much worse is it than A's own code? What did the code have to say, then?",
                         ko="어느 이미지에나 똑같은 평균 코드를 넣었어요. A 자신의 코드를 넣은 예측보다 얼마나 나빠졌나요? 그러면 코드가 전한 것은 무엇일까요?"),
             "try3": say(en="Now the code is all zeros, and only the switches speak. What can still be seen of A?",
                         ko="코드를 모두 0으로 바꿔서 스위치만 남겼어요. A의 무엇이 아직 보이나요?"),
             "try4": say(en="Another pair, the other way round: A's code, B's switches, B's true outlines. Does it hold again?",
-                        ko="다른 짝으로, 이번에는 거꾸로 A의 코드를 B의 스위치로 풀었어요. 선은 B의 정답 윤곽이에요. 이번에도 그런가요?"),
+                        ko="다른 짝으로, 이번에는 거꾸로 A의 코드를 B의 스위치와 함께 넣었어요. 선은 B의 정답 윤곽이에요. 이번에도 그런가요?"),
         } | {f"class.{label}": palette.name(label) for label in (*range(len(palette)), palette.void)}
 
     def static_picture(self):
@@ -275,5 +275,5 @@ class SwitchSwapLab(Lab):
                                 kinds=["photo"] * 2 + ["labels"] * 4, columns=3, titles=names, title=title, palette=self.palette)
         figure.alt = say(
             en=f"Lab, the switch swap: two drawn streets, A and B, and four label maps that one trained network decodes with A's switches. Mean IoU: {', '.join(told)}.",
-            ko=f"스위치 바꿔 끼우기 실험실. 그린 거리 A와 B, 그리고 학습한 네트워크가 A의 스위치로 푼 예측 4장이에요. mIoU는 {', '.join(told)}예요.")
+            ko=f"스위치 바꿔 끼우기 실험실. 그린 거리 A와 B, 그리고 학습한 네트워크가 A의 스위치로 디코딩한 예측 4장이에요. mIoU는 {', '.join(told)}예요.")
         return figure
