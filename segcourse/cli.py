@@ -288,6 +288,27 @@ def bench_dense_map(
     bench.dense_map(steps=steps, out=out)
 
 
+@bench_app.command("switches", help=say(en="Train the small DeconvNet whose switches the labs of chapter 03 show and write it to segcourse/results: minutes on two cores.",
+                                        ko="3장 실험실에서 스위치를 들여다볼 작은 DeconvNet을 학습하고 segcourse/results에 적어요. 코어 2개로 몇 분 걸려요."))
+def bench_switches(
+    steps: Annotated[Optional[int], typer.Option(help=say(en="for a trial; needs --out", ko="시범 실행의 스텝 수. --out이 필요해요"))] = None,
+    out: Annotated[Optional[Path], typer.Option(help=say(en="file to write to (default: that of the package)", ko="저장할 파일(기본: 패키지의 파일)"))] = None,
+) -> None:
+    from segcourse.commands import bench
+
+    bench.switches(steps=steps, out=out)
+
+
+@bench_app.command("proposals", help=say(en="Let the network of `bench switches` label boxes one by one, for the lab of object proposals; writes segcourse/results: seconds.",
+                                         ko="`bench switches`의 네트워크로 후보 영역을 하나씩 예측해서 segcourse/results에 적어요. 몇 초 걸려요."))
+def bench_proposals(
+    out: Annotated[Optional[Path], typer.Option(help=say(en="file to write to (default: that of the package)", ko="저장할 파일(기본: 패키지의 파일)"))] = None,
+) -> None:
+    from segcourse.commands import bench
+
+    bench.proposals(out=out)
+
+
 @bench_app.command("crf", help=say(en="The dense CRF beside pydensecrf2 (where it is installed) and beside the definition: time, difference, memory; writes segcourse/results/crf.json.",
                                    ko="완전 연결 CRF의 시간, 차이, 메모리를 재서 pydensecrf2(설치돼 있으면), 정의대로 한 계산과 견줘요. segcourse/results/crf.json에 적어요."))
 def bench_crf(

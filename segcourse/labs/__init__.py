@@ -10,7 +10,8 @@ import importlib
 _LABS = {name: getattr(importlib.import_module(f"segcourse.labs.{name}"), kind) for name, kind in (
     ("transposed_conv", "TransposedConvLab"), ("no_inverse", "NoInverseLab"), ("slide_classifier", "SlideClassifierLab"),
     ("receptive_field", "ReceptiveFieldLab"), ("scores", "ScoresLab"),
-    ("atrous", "AtrousLab"), ("dense_map", "DenseMapLab"), ("crf", "CrfLab"))}
+    ("atrous", "AtrousLab"), ("dense_map", "DenseMapLab"), ("crf", "CrfLab"), ("follow_switch", "FollowSwitchLab"),
+    ("switch_swap", "SwitchSwapLab"), ("proposals", "ProposalsLab"))}
 __all__ = [*_LABS, "names"]
 
 
@@ -61,3 +62,21 @@ def crf(**state):
     """Redraw a coarse labelling of a photo by a fully connected CRF, iteration by iteration, and see whom a pixel listens to. Fields: iteration, view,
     label, pixel, confidence, bilateral_weight, bilateral_xy, bilateral_rgb, gaussian_weight, gaussian_xy."""
     return _LABS["crf"](**state)
+
+
+def follow_switch(*, model=None, dataset=None, show=None, **state):
+    """Follow one pixel through five poolings of a trained network, and the switches back up. Fields: picture, pixel, rank. `model`, `dataset` and `show` are
+    a DeconvNet of your own, its pictures, and the numbers of those to show."""
+    return _LABS["follow_switch"](model=model, dataset=dataset, show=show, **state)
+
+
+def switch_swap(*, model=None, dataset=None, show=None, **state):
+    """Decode one picture's code with another picture's switches. Fields: a, b, switches, code, lines, pixel. `model`, `dataset` and `show` are a trained
+    DeconvNet or SegNet of your own, its pictures, and the numbers of those to show."""
+    return _LABS["switch_swap"](model=model, dataset=dataset, show=show, **state)
+
+
+def proposals(*, maps=None, **state):
+    """Watch a label map assemble, proposal by proposal. Fields: picture, boxes, lines, pixel. `maps` are those of a network of your own:
+    ``training.proposal_maps.compute(model, dataset)``."""
+    return _LABS["proposals"](maps=maps, **state)
