@@ -236,7 +236,7 @@ def _plain(options: dict) -> dict:
 # Modules that talk to the reader, choose a device, keep a run on the disk or feed it from one, and decide no number of a chapter. Of the recipes only
 # the experiment's own values count, and those are in what is hashed.
 _WORDS_ONLY = {"segcourse.language", "segcourse.datasets.palettes",
-               *(f"segcourse.training.{name}" for name in ("callbacks", "checkpoints", "device", "recipes", "run", "state", "trouble", "workers"))}
+               *(f"segcourse.training.{name}" for name in ("callbacks", "checkpoints", "device", "jobs", "recipes", "run", "state", "trouble", "workers"))}
 _PACKAGES = ("segcourse", "segcourse.ops", "segcourse.models", "segcourse.datasets", "segcourse.training")
 
 
