@@ -1,8 +1,10 @@
-"""Fixtures shared by the tests of data sets, training and the command line."""
+"""Fixtures shared by all tests."""
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from segcourse.language import LANGUAGES, reading
 
 
 def draw_scene(generator, height=48, width=64):
@@ -17,6 +19,18 @@ def draw_scene(generator, height=48, width=64):
                         [0] * 3, [0] * 3, [10, 10, 10]])
     noise = generator.normal(0, 12, (height, width, 3))
     return np.clip(colours[label] + noise, 0, 255).astype(np.uint8), label
+
+
+@pytest.fixture(params=LANGUAGES)
+def refused(request):
+    """refused(action, told): in either language the action is refused in one line that names all of `told`."""
+    def check(action, told, kind=ValueError):
+        with reading(request.param), pytest.raises(kind) as error:
+            action()
+        message = str(error.value)
+        assert "\n" not in message and all(part in message for part in told), message
+        assert request.param == "en" or message.endswith("요.")
+    return check
 
 
 @pytest.fixture

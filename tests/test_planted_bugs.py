@@ -10,11 +10,14 @@ test that fails: a file that cannot be collected, a fixture that breaks or code 
 notices is a finding: write the missing test. The same tests pass without the patch, as the rest of the run shows.
 """
 
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
@@ -70,41 +73,72 @@ def apply(patch: Path, place: Path) -> str:
     return ""
 
 
-def run_tests(tests: list[str], place: Path) -> tuple[str, str]:
+class Nursery:
+    """Runs pytest in copies of the course, one at a time: in forks of a process that has torch in memory, or where there is no fork, anew."""
+
+    def __init__(self):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "SEGCOURSE_", "PYTHONPATH"))}
+        environment |= {"PYTHONIOENCODING": "utf-8", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        # Two seconds less for each bug: no test that is named needs a plugin.
+        environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **({"SEGCOURSE_CHROMIUM": os.environ["SEGCOURSE_CHROMIUM"]} if "SEGCOURSE_CHROMIUM" in os.environ else {})}
+        self.environment, self.process = environment, None
+
+    def run(self, arguments: list[str], place: Path) -> tuple[int | None, str]:
+        """(exit status, or None where it took longer than LONGEST; what it said)."""
+        output = place / "said.txt"
+        if not hasattr(os, "fork"):
+            # An editable installation stands behind PYTHONPATH: the copy is what is imported.
+            with output.open("wb") as said:
+                try:
+                    status = subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=place, env=self.environment | {"PYTHONPATH": str(place)},
+                                            stdout=said, stderr=said, timeout=LONGEST).returncode
+                except subprocess.TimeoutExpired:
+                    status = None
+        else:
+            if self.process is None:
+                self.process = subprocess.Popen([sys.executable, str(ROOT / "tests" / "planted" / "nursery.py")], env=self.environment, text=True,
+                                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            print(json.dumps({"place": str(place), "arguments": arguments, "output": str(output), "longest": LONGEST}), file=self.process.stdin, flush=True)
+            status = int(self.process.stdout.readline())
+            status = None if status == -signal.SIGALRM else status
+        return status, output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
+
+    def close(self):
+        if self.process is not None:
+            self.process.kill()         # it waits for a job that does not come
+            self.process.wait()
+            self.process.stdin.close()
+            self.process.stdout.close()
+
+
+def run_tests(tests: list[str], place: Path, nursery: Nursery) -> tuple[str, str]:
     """Run tests in the copy at `place` up to the first that fails: (its name and what it said, ""), or ("", what happened instead)."""
     report = place / "report.xml"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "SEGCOURSE_"))}
-    # An editable installation stands behind PYTHONPATH: the copy is what is imported.
-    environment |= {"PYTHONPATH": str(place), "PYTHONIOENCODING": "utf-8", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    # Two seconds less for each bug: no test that is named needs a plugin.
-    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **({"SEGCOURSE_CHROMIUM": os.environ["SEGCOURSE_CHROMIUM"]} if "SEGCOURSE_CHROMIUM" in os.environ else {})}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", f"--junit-xml={report}", *tests]
-    try:
-        done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=LONGEST)
-    except subprocess.TimeoutExpired:
+    status, said = nursery.run(["-x", "-q", "-p", "no:cacheprovider", "--no-header", f"--junit-xml={report}", *tests], place)
+    if status is None:
         return "", f"its tests took more than {LONGEST} s: name fewer of them"
     cases = list(ElementTree.parse(report).iter("testcase")) if report.exists() else []
     for case in cases:
         failure = case.find("failure")
         if failure is not None:
-            said = (failure.get("message") or "").splitlines()
-            return f"{case.get('classname')}::{case.get('name')}: {said[0][:160] if said else ''}", ""
-    if any(case.find("error") is not None for case in cases) or done.returncode not in (0, 5):
-        return "", f"its tests broke before one of them could fail:\n{done.stdout[-2000:]}{done.stderr[-1000:]}"
+            message = (failure.get("message") or "").splitlines()
+            return f"{case.get('classname')}::{case.get('name')}: {message[0][:160] if message else ''}", ""
+    if any(case.find("error") is not None for case in cases) or status not in (0, 5):
+        return "", f"its tests broke before one of them could fail:\n{said[-3000:]}"
     passed = sum(case.find("skipped") is None for case in cases)
     if not passed:
         return "", f"no test ran (of {len(cases)}, {len(cases) - passed} were skipped)"
     return "", f"it survives: {passed} tests pass all the same. Write the test that is missing"
 
 
-def plant(patch: Path, root: Path, place: Path) -> Planted:
+def plant(patch: Path, root: Path, place: Path, nursery: Nursery) -> Planted:
     """Plant one bug in a copy of `root` made at `place`, and see which test notices."""
     started = time.monotonic()
     try:
         _, tests = head(patch.read_text(encoding="utf-8"))
         copy_course(root, place)
         why = apply(patch, place)
-        caught, why = ("", why) if why else run_tests(tests, place)
+        caught, why = ("", why) if why else run_tests(tests, place, nursery)
     except ValueError as error:
         caught, why = "", f"patch {patch.name}: {error}"
     finally:
@@ -120,10 +154,19 @@ def planted(request, tmp_path_factory):
     """planted(name): what became of the bug in that patch. Those chosen for this run are tried two at a time."""
     chosen = [item.callspec.params["patch"] for item in request.session.items if "patch" in getattr(getattr(item, "callspec", None), "params", {})]
     place = tmp_path_factory.mktemp("planted")
-    pool = ThreadPoolExecutor(AT_ONCE)
-    jobs = {patch: pool.submit(plant, patch, ROOT, place / patch.stem) for patch in chosen}
+    pool, own, nurseries = ThreadPoolExecutor(AT_ONCE), threading.local(), []
+
+    def plant_here(patch):
+        if not hasattr(own, "nursery"):
+            own.nursery = Nursery()
+            nurseries.append(own.nursery)
+        return plant(patch, ROOT, place / patch.stem, own.nursery)
+
+    jobs = {patch: pool.submit(plant_here, patch) for patch in chosen}
     yield lambda patch: jobs[patch].result()
     pool.shutdown(wait=True, cancel_futures=True)
+    for nursery in nurseries:
+        nursery.close()
     terminal = request.config.pluginmanager.get_plugin("terminalreporter")
     for patch, job in jobs.items() if terminal else ():
         if job.done() and not job.cancelled():
@@ -165,8 +208,15 @@ PATCH = """# Believed: {believed}
 """
 
 
+@pytest.fixture(scope="module")
+def nursery():
+    made = Nursery()
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def tried(tmp_path):
+def tried(tmp_path, nursery):
     """tried(patch text) -> what became of it, planted in a course of one function and two tests."""
     root = tmp_path / "course"
     (root / "tests").mkdir(parents=True)
@@ -179,7 +229,7 @@ def tried(tmp_path):
     def plant_text(text):
         patch = tmp_path / "bug.patch"
         patch.write_text(text, encoding="utf-8", newline="\n")
-        result = plant(patch, root, tmp_path / "copy")
+        result = plant(patch, root, tmp_path / "copy", nursery)
         assert (root / "thing.py").read_text(encoding="utf-8") == CODE and not (tmp_path / "copy").exists()
         return result
 
@@ -235,10 +285,10 @@ def test_a_patch_without_a_head_is_refused(tried):
 
 @needs_git
 @pytest.mark.slow
-def test_the_copy_is_what_is_imported_and_holds_what_git_keeps(tried, tmp_path):
+def test_the_copy_is_what_is_imported_and_holds_what_git_keeps(tried, tmp_path, nursery):
     copy_course(tried.root, tmp_path / "other")
     assert sorted(path.relative_to(tmp_path / "other").as_posix() for path in (tmp_path / "other").rglob("*") if path.is_file()) == [
         ".gitignore", "tests/test_thing.py", "thing.py"]
     (tmp_path / "other" / "segcourse.py").write_text("HERE = True\n", encoding="utf-8")
     (tmp_path / "other" / "tests" / "test_thing.py").write_text("import segcourse\n\n\ndef test_here():\n    assert not segcourse.HERE\n", encoding="utf-8")
-    assert "test_here" in run_tests(["tests/test_thing.py"], tmp_path / "other")[0]
+    assert "test_here" in run_tests(["tests/test_thing.py"], tmp_path / "other", nursery)[0]

@@ -647,7 +647,7 @@ listens = torch.exp(-distance / (2 * 16 ** 2) - colour / (2 * 20 ** 2))
 figures.heat_map(photo, listens, label=T(en="weight", ko="가중치"), title=T(en="One pixel listens to what is near and of its colour", ko="픽셀 하나는 가깝고 색이 비슷한 곳에 귀를 기울여요"))
 
 # %% [markdown] lang="en"
-# > **The permutohedral lattice, in a box.** A photo of 500x375 has 17,600,000,000 pairs. Nobody adds them. Instead the 187,500 points in five dimensions are laid onto a lattice of simplices, of which one photo uses about 11,000 corners:
+# > **The permutohedral lattice, in a box.** A photo of 500x375 has 17,600,000,000 pairs. Nobody adds them. Instead the 187,500 points in five dimensions are laid onto a lattice of simplices. Near pixels of like colour share its corners, so that a photo uses fewer corners than it has pixels (counted below):
 # > each pixel spreads its belief over the 6 corners around it (*splat*), the corners are blurred with their neighbours along 6 directions (*blur*), and each pixel collects what has arrived (*slice*). All three are sums with fixed weights, so all three have a simple gradient.
 # > Adams, Baek and Davis 2010; in the CRF by Krähenbühl and Koltun 2011.
 #
@@ -656,7 +656,7 @@ figures.heat_map(photo, listens, label=T(en="weight", ko="가중치"), title=T(e
 # `ops.dense_crf_exact` adds all the pairs; `ops.dense_crf` uses the lattice. How far apart are they? And does KL fall, all pixels updated at once?
 
 # %% [markdown] lang="ko"
-# > **한 상자로 읽는 퍼뮤토헤드럴 격자(permutohedral lattice).** 500x375 사진에는 픽셀 쌍이 17,600,000,000개나 있어요. 이걸 다 더하는 사람은 없어요. 대신 5차원에 흩어진 점 187,500개를 단체(simplex)로 이루어진 격자 위에 올려요. 어느 사진에서 실제로 쓰인 꼭짓점은 11,000개쯤이에요.
+# > **한 상자로 읽는 퍼뮤토헤드럴 격자(permutohedral lattice).** 500x375 사진에는 픽셀 쌍이 17,600,000,000개나 있어요. 이걸 다 더하는 사람은 없어요. 대신 5차원에 흩어진 점 187,500개를 단체(simplex)로 이루어진 격자 위에 올려요. 가깝고 색이 비슷한 픽셀은 꼭짓점을 함께 써서, 사진 한 장이 쓰는 꼭짓점은 픽셀보다 적어요(아래에서 세어 볼게요).
 # > 픽셀마다 제 믿음을 둘레의 꼭짓점 6개에 나누어 놓고(*splat*), 꼭짓점은 6개 방향의 이웃과 섞이고(*blur*), 픽셀은 모인 것을 다시 거두어들여요(*slice*). 셋 다 정해진 가중치를 곱해 더하는 계산이라, 기울기도 간단해요.
 # > Adams, Baek, Davis(2010)의 방법이고, CRF에는 Krähenbühl과 Koltun(2011)이 썼어요.
 #
@@ -677,6 +677,13 @@ crf = ops.DenseCRF(11, **settings)
 kl = [step.item() for _, _, step in crf.steps(guess, small)]
 print(T(en="KL up to log Z, iteration by iteration, falls:", ko="반복할 때마다 (log Z를 뺀) KL이 줄어듦:"), all(b < a for a, b in zip(kl, kl[1:])))
 assert mean_gap < 0.005 and same >= 0.98
+
+# %%
+photo = figures.photo("astronaut", size=(375, 500))
+rows, columns = torch.meshgrid(torch.arange(375), torch.arange(500), indexing="ij")
+features = torch.cat([torch.stack([rows, columns]) / 49, photo / 5])     # en: the widths of the release | ko: 공개된 코드의 폭
+lattice = ops.permutohedral.Permutohedral(features.flatten(1)[None])
+print(T(en="pixels:", ko="픽셀 수:"), f"{features[0].numel():,}", "|", T(en="corners of the lattice that this photo uses:", ko="이 사진이 쓰는 격자 꼭짓점 수:"), f"{lattice.rows - 1:,}")
 
 # %% [markdown] lang="en"
 # The pixels on which the two differ are those where two labels are about even.
@@ -768,15 +775,33 @@ assert losses[-1] < losses[0] / 2 and wrong[1] < wrong[0] / 4 and any((a - b).ab
 #
 # ## The network
 #
-# DeepLab v1 is VGG16 with pool4 and pool5 at stride 1, conv5 at rate 2 and fc6 thinned out. The fully connected layer of 7x7 is **decimated**: of its 49 taps every second or third stays, spread by a rate, and in LargeFOV 1024 of the 4096 filters of fc6 and fc7. All pools are 3x3 with padding 1, and an average pool follows pool5. (MSc, in the last table of the chapter, adds two small layers to the picture and to each of pools 1 to 4, and joins their 5x128 channels to the last map.) Four versions of fc6 were tried. Here they are at full size, beside the paper's numbers.
+# DeepLab v1 is VGG16 with pool4 and pool5 at stride 1, conv5 at rate 2 and fc6 thinned out. The fully connected layer of 7x7 is **decimated**: of its 49 taps every second or third stays, spread by a rate, and in LargeFOV 1024 of the 4096 filters of fc6 and fc7. All pools are 3x3 with padding 1, and an average pool follows pool5. (MSc, in the last table of the chapter, adds two small layers to the picture and to each of pools 1 to 4, and joins their 5x128 channels to the last map.) The released network, layer by layer, for the 321x321 pictures it was trained on:
 
 # %% [markdown] lang="ko"
 # 이것이 CRF-as-RNN(Zheng 외, 2015)의 핵심이에요. 그 논문에서는 이런 층을 네트워크 뒤에 붙여 둘을 함께 학습해요.
 #
 # ## 네트워크
 #
-# DeepLab v1은 VGG16에서 pool4와 pool5의 스트라이드를 1로, conv5의 팽창률을 2로 바꾸고 fc6을 홀쭉하게 만든 거예요. 7x7짜리 완전 연결층의 탭 49개 가운데 둘이나 셋마다 하나씩만 남기고, 남은 탭을 팽창률만큼 벌려요. 이 일이 **솎아내기**(decimation)예요. LargeFOV에서는 fc6과 fc7의 필터도 4096개 가운데 1024개만 남겨요. 풀링은 모두 3x3에 패딩 1이고, pool5 뒤에 평균 풀링이 있어요. (장 끝의 표에 나오는 MSc는 사진과 pool1~pool4에 작은 층을 두 개씩 붙이고, 여기서 나온 5x128채널을 마지막 맵에 이어 붙인 거예요.) 논문에서는 fc6을 네 가지로 시험했어요.
-# 원래 크기로 만들어 논문의 숫자와 나란히 놓아 볼게요.
+# DeepLab v1은 VGG16에서 pool4와 pool5의 스트라이드를 1로, conv5의 팽창률을 2로 바꾸고 fc6을 홀쭉하게 만든 거예요. 7x7짜리 완전 연결층의 탭 49개 가운데 둘이나 셋마다 하나씩만 남기고, 남은 탭을 팽창률만큼 벌려요. 이 일이 **솎아내기**(decimation)예요. LargeFOV에서는 fc6과 fc7의 필터도 4096개 가운데 1024개만 남겨요. 풀링은 모두 3x3에 패딩 1이고, pool5 뒤에 평균 풀링이 있어요. (장 끝의 표에 나오는 MSc는 사진과 pool1~pool4에 작은 층을 두 개씩 붙이고, 여기서 나온 5x128채널을 마지막 맵에 이어 붙인 거예요.) 공개된 네트워크를 층마다 살펴볼게요. 사진은 학습할 때 쓴 크기인 321x321이에요.
+
+# %% tags=["nbval-check-output"]
+with torch.device("meta"):
+    released = models.create("deeplab_v1", num_classes=21).scorer()
+    x, rows = torch.empty(1, 3, 321, 321), []
+for path, layer in released.named_modules(remove_duplicate=False):
+    x = layer(x) if not [*layer.children()] else x
+    if hasattr(layer, "kernel_size"):
+        (k, s, rate), weights = (v if isinstance(v, int) else v[0] for v in (layer.kernel_size, layer.stride, getattr(layer, "dilation", 1))), sum(p.numel() for p in layer.parameters())
+        seen = ops.receptive_field(released, (321, 321), at=path)
+        rows.append([path.split(".")[-1], f"{k}x{k}", s, rate, f"{x.shape[1]} x {x.shape[2]} x {x.shape[3]}", f"{weights:,}" if weights else "", int(seen.stride[0]), seen.size_max[0]])
+figures.table(rows, [T(en="layer", ko="층"), T(en="kernel", ko="커널"), T(en="its stride", ko="층의 스트라이드"), T(en="rate", ko="팽창률"), T(en="map", ko="맵"), T(en="weights", ko="가중치"),
+                     T(en="output stride", ko="출력 스트라이드"), T(en="field", ko="수용 영역")])
+
+# %% [markdown] lang="en"
+# The stride stays at 8 from pool3 on, and a single layer, fc6, widens the field by 192 pixels. Four versions of it were tried. Here they are, beside the paper's numbers.
+
+# %% [markdown] lang="ko"
+# pool3부터는 출력 스트라이드가 8 그대로이고, fc6 하나가 수용 영역을 192픽셀이나 넓혀요. 논문에서는 이 층을 네 가지로 시험했어요. 논문의 숫자와 나란히 놓아 볼게요.
 
 # %% tags=["nbval-check-output"]
 rows = []
@@ -858,11 +883,12 @@ figures.table(rows, [T(en="test split", ko="테스트 사진"), "mIoU", T(en="bo
 
 # %%
 test = experiment.data("test")
-chosen = [3, 11, 27]
+chosen = [3, 11]
 pictures, truths = zip(*(test[i] for i in chosen))
 plain, sharp = ([training.predict(model, picture, crf=crf) for picture in pictures] for crf in (None, found.best))
-figures.images([part for four in zip(pictures, truths, plain, sharp) for part in four], columns=4, titles=[
-    T(en="picture", ko="사진"), T(en="truth", ko="정답"), T(en="network", ko="네트워크"), T(en="network and CRF", ko="네트워크와 CRF")] + [""] * 8)
+twice = [[item for item in items for _ in range(2)] for items in (pictures, truths)]
+figures.prediction_rows(*twice, [guess for pair in zip(plain, sharp) for guess in pair], names=[T(en="network", ko="네트워크"), T(en="network and CRF", ko="네트워크와 CRF")] * len(chosen),
+                        title=T(en="The CRF redraws outlines, and takes away what is thin", ko="CRF는 윤곽을 다시 그리고, 가는 것을 지워요"))
 
 # %% [markdown] lang="en"
 # ### Where it hurts

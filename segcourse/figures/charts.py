@@ -316,16 +316,19 @@ def compare(rows: Sequence[Mapping], *, metrics: Sequence[str] | str | None = No
                              ko=f"기준 {baseline!r}에는 시드마다 실행한 결과가 있지 않아요. {', '.join(variants)} 가운데에서 골라 주세요."))
     called = {variant: (names or {}).get(variant, variant_name(variant)) for variant in variants}
     head = heading_height(title)
-    figure = Figure.of_size(head + height)
-    heading(figure, title)
     gap, left = 58, 44
     wide = (WIDTH - left - 10 - gap * (len(wanted) - 1)) / len(wanted)
+    ticks = {variant: fonts.wrap(name, wide / len(variants) - 4, TEXT) for variant, name in called.items()}
+    under = 50 + 17 * (max(map(len, ticks.values())) - 1)
+    height += under - 50
+    figure = Figure.of_size(head + height)
+    heading(figure, title)
     told = []
     for place, name in enumerate(wanted):
         value = {(row["variant"], row["seed"]): 100 * float(row[name]) for row in rows}
         if baseline is not None:
             value = {(variant, seed): number_ - value[baseline, seed] for (variant, seed), number_ in list(value.items())}
-        ax = figure.panel(left + place * (wide + gap), head + 28, wide, height - 28 - 50)
+        ax = figure.panel(left + place * (wide + gap), head + 28, wide, height - 28 - under)
         for seed in seeds:
             line = [(x, value[variant, seed]) for x, variant in enumerate(variants) if (variant, seed) in value]
             ax.plot(*zip(*line), color=FAINT, linewidth=0.9, zorder=2)
@@ -353,8 +356,7 @@ def compare(rows: Sequence[Mapping], *, metrics: Sequence[str] | str | None = No
         heading_text = metric_name(name)
         _dress(ax, "", heading_text, " " + say(en="points", ko="퍼센트포인트") if signed else percent_sign())
         ax.set_xticks(range(len(variants)))
-        each = wide / len(variants)
-        ax.set_xticklabels(["\n".join(fonts.wrap(called[variant], each - 4, TEXT)) for variant in variants])
+        ax.set_xticklabels(["\n".join(ticks[variant]) for variant in variants])
         pairs = [(called[variant], f"{'+' if signed and mean > 0 else ''}{mean:.1f} ± {sd:.1f}".replace("-", "−")) for variant, (_, mean, sd) in zip(variants, statistics)]
         told.append(f"{heading_text}: " + ", ".join(f"{variant} {text}" for variant, text in pairs) + ".")
     if baseline is None:

@@ -15,8 +15,9 @@ from .truth import check
 pytestmark = pytest.mark.slow
 
 
-# Walked through in both front ends: one lab that is all in the page, and the one that asks Python at every move.
-WALKED_TWICE = ("transposed_conv", "crf")
+# Tried in full in both front ends: one lab that is all in the page, and the one that asks Python at every move. The page is the same for every lab,
+# and so is the way to Python and back; that each lab renders, can be run again and outlives its kernel is tried in both for all.
+IN_BOTH = ("transposed_conv", "crf")
 
 
 def reader_of(notebook, name, language="en", place=0):
@@ -38,6 +39,13 @@ def move(reader, control):
     before = reader.see()
     reader.by_keys(control)
     return before, reader.see()
+
+
+@pytest.fixture
+def enough(notebook, name):
+    """Skips what the other front end has shown."""
+    if notebook.jupyter.name == "jupyterlab3" and name not in IN_BOTH:
+        pytest.skip("in JupyterLab 3 two labs stand for all: one in the page, one that asks Python")
 
 
 @pytest.fixture(autouse=True)
@@ -65,9 +73,8 @@ def test_all_labs_render_in_both_languages(notebook):
 
 
 @pytest.mark.parametrize("name", LABS)
+@pytest.mark.usefixtures("enough")
 def test_every_control_moves_by_mouse_and_by_keys_and_the_numbers_are_right(notebook, name):
-    if notebook.jupyter.name == "jupyterlab3" and name not in WALKED_TWICE:
-        pytest.skip("the page is the same in both front ends; what differs, the way to Python and back, the other tests try for every lab")
     reader = reader_of(notebook, name)
     moves = []
 
@@ -169,6 +176,7 @@ def test_a_cell_run_twice_leaves_one_lab_that_works(notebook, name):
 
 
 @pytest.mark.parametrize("name", LABS)
+@pytest.mark.usefixtures("enough")
 def test_two_labs_of_a_kind_keep_to_themselves_and_two_views_of_one_go_together(notebook, name):
     notebook.run_cell(-1, f"from IPython.display import display\nfirst, second = labs.{name}(), labs.{name}()\ndisplay(first, second, first)")
     roots = notebook.output(-1).locator(".sc-lab")
@@ -195,6 +203,7 @@ def test_two_labs_of_a_kind_keep_to_themselves_and_two_views_of_one_go_together(
 
 
 @pytest.mark.parametrize("name", LABS)
+@pytest.mark.usefixtures("enough")
 def test_on_a_line_of_200_ms_each_way_a_lab_answers_at_once_and_never_jumps_back(notebook, name):
     notebook.jupyter.line.delay = 0.2
     notebook.run_cell(cell_of(name))

@@ -1,8 +1,13 @@
 """Every test has a home of its own, English, and exercises that nobody has touched."""
 
-import pytest
+import re
 
-from segcourse import exercises, language
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from segcourse import exercises, language, ops, training
 
 
 @pytest.fixture(autouse=True)
@@ -15,3 +20,19 @@ def home(tmp_path, monkeypatch):
     for exercise in exercises.all():
         exercise._mistake, exercise._given = None, []
     return folder
+
+
+@pytest.fixture
+def run():
+    """run(text, "fcn.stamp_and_add"): the function of that name that `text` defines where the chapters' names are known."""
+    def defined(text, name):
+        names = {"torch": torch, "nn": nn, "F": F, "ops": ops, "training": training}
+        exec(text, names)
+        return names[name.partition(".")[2]]
+    return defined
+
+
+@pytest.fixture
+def solution_code():
+    """solution_code(exercise): the code that `exercise.solution()` shows."""
+    return lambda exercise: re.search(r"```python\n(.*?)```", exercise.solution_text(), re.S)[1]

@@ -1,11 +1,9 @@
 """Chapter 02's exercises: every solution passes its checker, plausible wrong answers are refused with the right hint, stubs are not attempts."""
 
 import math
-import re
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from segcourse import datasets, exercises, language, ops, training
@@ -14,20 +12,9 @@ from segcourse.exercises.engine import numbers
 CHECKED = [exercise.name for exercise in exercises.all("deeplab") if not exercise.open]
 
 
-def run(text, name):
-    """The function `name` that `text` defines where the chapter's names are known."""
-    names = {"torch": torch, "nn": nn, "F": F, "ops": ops, "training": training}
-    exec(text, names)
-    return names[name.partition(".")[2]]
-
-
-def solution_code(exercise):
-    return re.search(r"```python\n(.*?)```", exercise.solution_text(), re.S)[1]
-
-
 @pytest.mark.parametrize("name", CHECKED)
 @pytest.mark.parametrize("spoken", language.LANGUAGES)
-def test_the_solution_as_shown_passes_and_the_stub_is_no_attempt(name, spoken):
+def test_the_solution_as_shown_passes_and_the_stub_is_no_attempt(name, spoken, run, solution_code):
     exercise = exercises.get(name)
     with language.reading(spoken):
         assert exercise.check(run(solution_code(exercise), name)).status == "correct"
@@ -380,7 +367,7 @@ def test_the_open_exercise_has_question_hints_and_discussion_but_no_checker(caps
 
 
 @pytest.mark.parametrize("spoken", language.LANGUAGES)
-def test_the_open_exercise_runs_as_it_stands(spoken, monkeypatch):
+def test_the_open_exercise_runs_as_it_stands(spoken, monkeypatch, run):
     """With a CRF that changes nothing in place of the package's: the stub is code that runs."""
     asked = []
     monkeypatch.setattr(ops, "dense_crf", lambda probabilities, images, **setting: asked.append(setting) or probabilities, raising=False)
@@ -413,7 +400,7 @@ def test_the_coarse_labellings_scores_are_those_of_the_discussion():
 
 
 @pytest.mark.slow
-def test_the_discussions_numbers_are_those_that_the_solution_computes():
+def test_the_discussions_numbers_are_those_that_the_solution_computes(run, solution_code):
     """If the streets or the CRF have changed: write the numbers that the failed assert shows into REFINED, and read the discussion again."""
     answer = run(solution_code(exercises.deeplab.open_poles), "deeplab.open_poles")
     found = answer(*exercises.deeplab.coarse_streets())

@@ -2,7 +2,6 @@
 attempts.
 """
 
-import re
 from fractions import Fraction
 
 import pytest
@@ -15,20 +14,9 @@ from segcourse import exercises, language, models, ops, training
 CHECKED = [exercise.name for exercise in exercises.all("fcn") if not exercise.open]
 
 
-def run(text, name):
-    """The function `name` that `text` defines where the chapter's names are known."""
-    names = {"torch": torch, "nn": nn, "F": F, "ops": ops, "training": training}
-    exec(text, names)
-    return names[name.partition(".")[2]]
-
-
-def solution_code(exercise):
-    return re.search(r"```python\n(.*?)```", exercise.solution_text(), re.S)[1]
-
-
 @pytest.mark.parametrize("name", CHECKED)
 @pytest.mark.parametrize("spoken", language.LANGUAGES)
-def test_the_solution_as_shown_passes_and_the_stub_is_no_attempt(name, spoken):
+def test_the_solution_as_shown_passes_and_the_stub_is_no_attempt(name, spoken, run, solution_code):
     exercise = exercises.get(name)
     with language.reading(spoken):
         assert exercise.check(run(solution_code(exercise), name)).status == "correct"
@@ -270,7 +258,7 @@ def test_random_stacks_go_either_way():
     assert min(shifts) < 0 < max(shifts) and len(set(shifts)) > 10
 
 
-def test_the_open_exercise_has_question_hints_and_discussion_but_no_checker(capsys):
+def test_the_open_exercise_has_question_hints_and_discussion_but_no_checker(capsys, run):
     exercise = exercises.fcn.open_boundaries
     assert exercise.open and exercise.minutes == "40–60" and "nothing is checked" in exercise.question_text()
     verdict = exercise.check(lambda labels, stride, num_classes: None)
@@ -282,7 +270,7 @@ def test_the_open_exercise_has_question_hints_and_discussion_but_no_checker(caps
     run(exercise.stub("ko"), exercise.name)
 
 
-def test_the_discussions_numbers_are_those_that_the_solution_computes():
+def test_the_discussions_numbers_are_those_that_the_solution_computes(run, solution_code):
     """If the streets have changed: write the numbers that the failed assert shows into ORACLE, and read the discussion again."""
     test = training.experiments.get("01").data("test")
     labels, pole = test.stack()[1], test.classes.index("pole")

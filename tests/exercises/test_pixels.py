@@ -1,7 +1,5 @@
 """Chapter 00's exercises: every solution passes its checker, plausible wrong answers are refused with the right hint, stubs are not attempts."""
 
-import re
-
 import pytest
 import torch
 from torch.nn import functional as F
@@ -11,20 +9,9 @@ from segcourse import exercises, language, ops, training
 CHECKED = [exercise.name for exercise in exercises.all("pixels") if not exercise.open]
 
 
-def run(text, name):
-    """The function `name` that `text` defines where the chapter's names are known."""
-    names = {"torch": torch, "F": F, "ops": ops, "training": training}
-    exec(text, names)
-    return names[name.partition(".")[2]]
-
-
-def solution_code(exercise):
-    return re.search(r"```python\n(.*?)```", exercise.solution_text(), re.S)[1]
-
-
 @pytest.mark.parametrize("name", CHECKED)
 @pytest.mark.parametrize("spoken", language.LANGUAGES)
-def test_the_solution_as_shown_passes_and_the_stub_is_no_attempt(name, spoken):
+def test_the_solution_as_shown_passes_and_the_stub_is_no_attempt(name, spoken, run, solution_code):
     exercise = exercises.get(name)
     with language.reading(spoken):
         assert exercise.check(run(solution_code(exercise), name)).status == "correct"
@@ -156,7 +143,7 @@ def test_no_new_centre_lies_between_two_old_pixels():
             assert had == wanted or all((2 * i + 1) * had % (2 * wanted) for i in range(wanted))
 
 
-def test_the_discussions_numbers_are_those_that_the_solution_computes():
+def test_the_discussions_numbers_are_those_that_the_solution_computes(run, solution_code):
     """If the streets have changed: write the numbers that the failed assert shows into WITNESS, and read the discussion again."""
     labels = training.experiments.get("00").data("test").stack()[1]
     answer = run(solution_code(exercises.pixels.few_names), "pixels.few_names")
@@ -171,7 +158,7 @@ def test_the_discussions_numbers_are_those_that_the_solution_computes():
     assert not {2, 6, 9, 10} & set(order[:6])           # no pole, sign, pedestrian or bicyclist among the six commonest
 
 
-def test_the_open_exercise_has_question_hints_and_discussion_but_no_checker(capsys):
+def test_the_open_exercise_has_question_hints_and_discussion_but_no_checker(capsys, run):
     exercise = exercises.pixels.few_names
     assert exercise.open and "nothing is checked" in exercise.question_text()
     assert exercise.check(lambda labels, keep: labels).status == "not checkable"

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = [path.stem for path in build.sources(ROOT)]
 LANGUAGE = {"3.11": "en", "3.13": "ko"}     # what is run under which Python; make colab runs both under 3.13
+NEWEST = max(LANGUAGE, key=lambda version: int(version.partition(".")[2]))
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,8 @@ def test_lab_copies_the_chapters_and_opens_them(reader, opened):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_copied_chapter_runs_to_its_end(reader, opened, chapter):
+    if reader.version != NEWEST and chapter != CHAPTERS[0]:
+        pytest.skip(f"every chapter runs from the wheel on Python {NEWEST}, and from the checkout in tests/notebooks")
     folder = opened[0] / LANGUAGE[reader.version]
     ran = elsewhere.run_notebook(folder / f"{chapter}.ipynb", reader.python, folder, reader.environment)
     assert not ran.problems, "\n".join(ran.problems)
