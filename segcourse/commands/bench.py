@@ -85,6 +85,25 @@ def dense_map(*, steps: int | None, out: Path | None) -> None:
     print(say(en=f"written: {path}", ko=f"{path} 파일에 적었어요."))
 
 
+def switches(*, steps: int | None, out: Path | None) -> None:
+    """Train the small DeconvNet of chapter 03's labs; a trial to --out alone."""
+    from segcourse.training import switches
+
+    if steps is not None and out is None:
+        raise ValueError(say(en="with --steps it is a trial: name a file for it with --out, the network of the package stays as it is",
+                             ko="--steps를 주면 시범 실행이라 패키지의 파일은 그대로 둬요. --out으로 저장할 파일을 정해 주세요."))
+    path = switches.make(out, steps=steps, report=lambda line: print(line, flush=True))
+    print(say(en=f"written: {path}", ko=f"{path} 파일에 적었어요."))
+
+
+def proposals(*, out: Path | None) -> None:
+    """The maps of the lab of object proposals, of the network of `switches`."""
+    from segcourse.training import proposal_maps
+
+    path = proposal_maps.make(out, report=lambda line: print(line, flush=True))
+    print(say(en=f"written: {path}", ko=f"{path} 파일에 적었어요."))
+
+
 def crf(*, quick: bool, device: str, repeats: int | None, json_path: Path | None) -> None:
     """`ops.dense_crf` beside pydensecrf2 and the definition; written to crf.json, a trial to --json alone."""
     from segcourse.training import crf_speed

@@ -11,7 +11,7 @@ _LABS = {name: getattr(importlib.import_module(f"segcourse.labs.{name}"), kind) 
     ("transposed_conv", "TransposedConvLab"), ("no_inverse", "NoInverseLab"), ("slide_classifier", "SlideClassifierLab"),
     ("receptive_field", "ReceptiveFieldLab"), ("scores", "ScoresLab"),
     ("atrous", "AtrousLab"), ("dense_map", "DenseMapLab"), ("crf", "CrfLab"),
-    ("switches", "SwitchesLab"))}
+    ("switches", "SwitchesLab"), ("follow_switch", "FollowSwitchLab"), ("switch_swap", "SwitchSwapLab"), ("proposals", "ProposalsLab"))}
 __all__ = [*_LABS, "names"]
 
 
@@ -68,3 +68,21 @@ def switches(**state):
     """Pool a map, keep where each maximum stood, put it back there; move a maximum; the other ways back beside it; pool again. Fields: view, kernel,
     x, y, at."""
     return _LABS["switches"](**state)
+
+
+def follow_switch(*, model=None, dataset=None, show=None, **state):
+    """Follow one pixel through five poolings of a trained network, and the switches back up. Fields: picture, pixel, rank. `model`, `dataset` and `show` are
+    a DeconvNet of your own, its pictures, and the numbers of those to show."""
+    return _LABS["follow_switch"](model=model, dataset=dataset, show=show, **state)
+
+
+def switch_swap(*, model=None, dataset=None, show=None, **state):
+    """Decode one picture's code with another picture's switches. Fields: a, b, switches, code, lines, pixel. `model`, `dataset` and `show` are a trained
+    DeconvNet or SegNet of your own, its pictures, and the numbers of those to show."""
+    return _LABS["switch_swap"](model=model, dataset=dataset, show=show, **state)
+
+
+def proposals(*, maps=None, **state):
+    """Watch a label map assemble, proposal by proposal. Fields: picture, boxes, lines, pixel. `maps` are those of a network of your own:
+    ``training.proposal_maps.compute(model, dataset)``."""
+    return _LABS["proposals"](maps=maps, **state)

@@ -158,6 +158,70 @@ function resizeGrid(grid, rows, cols, fill = 0) {
   );
 }
 
+// ------------------------------------------------------------------ questions to Python and its answers
+
+/** One question under way, and then the newest: however fast a slider moves, no backlog comes up. `send` sends a question; where no answer comes
+    within `patience` ms, `silent` is true, `changed` is called and the next question may go. `later` and `never` are setTimeout and its undoing. */
+class Questions {
+  constructor({ send, changed, patience, later = (f, ms) => setTimeout(f, ms), never = (id) => clearTimeout(id) }) {
+    Object.assign(this, { send, changed, patience, later, never, underWay: null, last: null, next: null, silent: false });
+  }
+
+  ask(question) {
+    if (this.silent && question === this.last) return; // it lies in the kernel's queue, or is lost
+    if (question === this.underWay) this.next = null;
+    else if (this.underWay !== null) this.next = question;
+    else this.go(question);
+  }
+
+  go(question) {
+    this.underWay = this.last = question;
+    this.next = null;
+    this.timer = this.later(() => this.giveUp(), this.patience);
+    this.send(question);
+  }
+
+  /** An answer came; whether it was the one waited for. */
+  heard(question) {
+    this.silent = false;
+    if (question !== this.underWay) return false;
+    this.never(this.timer);
+    this.underWay = null;
+    if (this.next !== null) this.go(this.next);
+    return true;
+  }
+
+  giveUp() {
+    const { next } = this;
+    this.silent = true;
+    this.underWay = null;
+    if (next !== null) this.go(next);
+    this.changed();
+  }
+
+  /** Nothing is wanted any more. */
+  forget() {
+    this.next = null;
+  }
+
+  stop() {
+    this.never(this.timer);
+    this.underWay = null;
+    this.next = null;
+  }
+}
+
+const settingText = (state, names, fields) =>
+  writeState(
+    state,
+    fields.filter((f) => names.includes(f.name)),
+  );
+
+async function inflate(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
 // ------------------------------------------------------------------ colours
 
 const VIRIDIS = ["#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725"];
@@ -234,6 +298,42 @@ const freshId = (name) => `sc-${name}-${labSalt}-${(labCount += 1)}`;
 const SAVE_AFTER = 300; // ms of quiet before `value` goes to Python
 const ANNOUNCE_AFTER = 500; // ms of quiet before the screen reader is told
 const LEAST_FONT = 14; // px; smaller numbers are left out
+
+// ------------------------------------------------------------------ label maps
+
+/** A canvas of width x height pixels, pixel i in colourAt(i) -> [red, green, blue]. */
+function canvasOfPixels(width, height, colourAt) {
+  const out = new Uint8ClampedArray(4 * width * height).fill(255);
+  for (let i = 0; i < width * height; i += 1) out.set(colourAt(i), 4 * i);
+  const canvas = element("canvas", { width, height });
+  canvas.getContext("2d").putImageData(new ImageData(out, width, height), 0, 0);
+  return canvas;
+}
+
+/** Where a label map changes from pixel to pixel: a path in pixels. */
+function outlineOf(labels, width, height) {
+  const path = new Path2D();
+  for (let y = 0; y < height; y += 1)
+    for (let x = 0; x < width; x += 1) {
+      const i = y * width + x;
+      if (y && labels[i] !== labels[i - width]) {
+        path.moveTo(x, y);
+        path.lineTo(x + 1, y);
+      }
+      if (x && labels[i] !== labels[i - 1]) {
+        path.moveTo(x, y);
+        path.lineTo(x, y + 1);
+      }
+    }
+  return path;
+}
+
+/** The share of pixels in which two label maps agree. */
+function agreement(a, b) {
+  let same = 0;
+  for (let i = 0; i < a.length; i += 1) if (a[i] === b[i]) same += 1;
+  return same / a.length;
+}
 
 // ------------------------------------------------------------------ the canvas
 

@@ -240,7 +240,7 @@ def run(job: Job, *, resume: bool = False, overwrite: bool = False, test: bool =
         torch.manual_seed(recipe.seed)
         model = models.create(job.name, **options)
     pretrained = start_weights(job, model)
-    size = list(splits["train"][0][0].shape[1:]) if getattr(splits["train"], "same_size", True) else None
+    size = list(splits["valid"][0][0].shape[1:]) if getattr(splits["train"], "same_size", True) else None      # of a picture: training may see crops
     meta = {"model": job.name, "options": options, "classes": list(splits["train"].classes), "palette": job.data, "recipe": recipe.as_dict(), "recipe_kind": job.kind,
             "data": {"name": job.data, "size": size, "resized": "size" in job.data_options, "train_images": len(splits["train"]),
                      "train_split": job.train_split, "valid_split": job.valid_split},

@@ -325,3 +325,79 @@ def switches(seen):
 
 
 CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores, atrous, dense_map, crf, switches)}
+
+
+def whole_percent(share):
+    return f"{int(100 * share + 0.5)}\u00a0%"
+
+
+def switch_swap(seen):
+    lab, state = module("switch_swap"), seen["state"]
+    swaps = lab.shipped()
+    a, b = (min(int(state[name]), len(swaps.images)) - 1 for name in ("a", "b"))
+    maps = swaps.answer(a, b).maps
+    row, column = lab.SWITCHES.index(state["switches"]), lab.CODES.index(state["code"])
+    scores = np.array([[[swaps.miou(torch.from_numpy(labels), n) for n in (a, b)] for labels in rows] for rows in maps])
+    close(seen, "maps", np.floor(1000 * scores[..., 0] + 0.5))
+    chosen = maps[row, column]
+    own, other = ((chosen == maps[n, n]).mean() for n in (0, 1))
+    against = [whole_percent(value) for value in scores[row, column]]
+    code, switches = {"a": "A's code", "b": "B's code", "mean": "mean code", "zero": "zeros for code"}[state["code"]], {"a": "A's", "b": "B's"}[state["switches"]]
+    assert f"{code} with {switches} switches: mIoU {against[0]} against A's labels, {against[1]} against B's." in seen["line"], (scores[row, column], seen["line"])
+    assert f"At {whole_percent(own)} of the pixels" in seen["line"] and f"at {whole_percent(other)} what it says of B" in seen["line"], (own, other, seen["line"])
+    assert ("A and B are one picture" in seen["line"]) == (a == b)
+    for names in scores.reshape(-1, 2):
+        assert {f"A {whole_percent(names[0])}", f"B {whole_percent(names[1])}"} <= set(seen["written"])
+    if state["pixel"]:
+        y, x = state["pixel"]
+        names = labs.switch_swap().texts()
+        here, in_a, in_b = (names[f"class.{int(labels[y, x])}"] for labels in (chosen, swaps.labels[a], swaps.labels[b]))
+        assert f"row {y + 1}, column {x + 1} is {here} here, {in_a} in A's truth and {in_b} in B's" in seen["line"], seen["line"]
+
+
+def follow_switch(seen):
+    lab, state = module("follow_switch"), seen["state"]
+    images, traces = lab.shipped()
+    of, pixel = traces[min(int(state["picture"]), len(images)) - 1], tuple(state["pixel"])
+    steps = lab.goes(of, pixel, state["rank"])
+    for level, (channel, _, _) in enumerate(steps, 1):
+        if level > 1:
+            close(seen, f"before{level}", of.before[level - 1][channel].astype(float))
+    kept = next((n for n, (_, _, wins) in enumerate(steps) if not wins), lab.LEVELS)
+    place = f"the pixel in row {pixel[0] + 1}, column {pixel[1] + 1}"
+    said = {lab.LEVELS: f"All five switches point at {place}", 0: f"No switch points at {place}"}.get(kept, f"point at {place} up to pool{kept}.")
+    assert said in seen["line"], (kept, seen["line"])
+    quarters = ("top left", "top right", "bottom left", "bottom right")
+    if kept < lab.LEVELS:
+        channel, points, _ = steps[kept]
+        assert f"At pool{kept + 1}, in channel {channel + 1}, the maximum stands {quarters[points]}" in seen["line"], seen["line"]
+    cell = tuple(v >> lab.LEVELS for v in pixel)
+    points = steps[-1][1]
+    way = lab.lead(of, lab.LEVELS, (2 * cell[0] + points // 2, 2 * cell[1] + points % 2), state["rank"])
+    end = way[-1]
+    assert ("lead back to this very pixel" in seen["line"]) == (end == pixel)
+    assert seen["formula"][0].endswith(f"= pixel ({end[0] + 1}, {end[1] + 1})"), (end, seen["formula"])
+    arrows = "".join("↖↗↙↘"[q] for q in (points, *(2 * (r % 2) + c % 2 for r, c in way[1:])))
+    assert "".join(re.findall("[↖↗↙↘]", seen["formula"][0])) == arrows
+
+
+def proposals(seen):
+    lab, state = module("proposals"), seen["state"]
+    maps = lab.shipped()
+    picture = min(int(state["picture"]), len(maps["images"])) - 1
+    boxes, labels, about = maps["boxes"][picture], maps["labels"][picture], maps["about"]
+    n = min(state["boxes"], len(boxes))
+    covered = [lab.covered(boxes[:k], labels.shape[1:]) for k in (n - 1, n)]
+    before, after = (np.where(covered[k], labels[max(n - 2 + k, 0)], -1) for k in (0, 1))
+    top, left, bottom, right = (int(v) for v in boxes[n - 1])
+    assert f"After {n} of {len(boxes)} boxes {whole_percent(covered[1].mean())} of the picture" in seen["line"], seen["line"]
+    assert f"Box {n} is {bottom - top}×{right - left} pixels, and it changed {int((before != after).sum())} pixels" in seen["line"], seen["line"]
+    assert f"mIoU of {whole_percent(about['miou'][picture][n - 1])} " in seen["line"] and f"has {whole_percent(about['whole'][picture])}." in seen["line"]
+    if state["pixel"]:
+        y, x = state["pixel"]
+        many = sum(t <= y < b and le <= x < r for t, le, b, r in boxes[:n].tolist())
+        name = labs.proposals().texts()[f"class.{int(labels[n - 1, y, x])}"]
+        assert (f"lies in {many} boxes; the surest says {name}" if many else "lies in no box yet") in seen["line"], seen["line"]
+
+
+CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores, atrous, dense_map, crf, follow_switch, switch_swap, proposals)}

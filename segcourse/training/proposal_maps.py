@@ -1,0 +1,99 @@
+"""What the lab of object proposals draws: a network's label of each box, and the map merged by the pixelwise maximum after each (Noh et al., section 4.4).
+
+`compute` works with any network of a reader's; `make` asks the small DeconvNet that comes with the package (`segcourse bench proposals`).
+"""
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from segcourse.datasets import normalise
+from segcourse.language import say
+from segcourse.training import inference, instancewise, proposals
+from segcourse.training.crops import stretched
+from segcourse.training.scores import Scores
+
+FORMAT = "segcourse-proposals-1"
+NUMBER, SIDE = 50, 64
+SHOWN = 3                       # pictures: the first of those of the network's file
+
+
+def results() -> Path:
+    """The file that comes with the package."""
+    from segcourse.training import provenance
+
+    return provenance.results_file("proposals").with_suffix(".safetensors")
+
+
+def _miou(labels: Tensor, truth: Tensor, dataset) -> float:
+    return Scores.from_labels(labels, truth, dataset.num_classes, void=dataset.void).miou
+
+
+def _so_far(labels: Tensor, covered: Tensor, truth: Tensor, dataset) -> float:
+    """Mean IoU of a map that is not complete: a pixel without a label is wrong, whatever it is, and predicted as nothing."""
+    counts = Scores.from_labels(labels[covered], truth[covered], dataset.num_classes, void=dataset.void).confusion if covered.any() else torch.zeros(dataset.num_classes, dataset.num_classes)
+    all_of = torch.bincount(truth[truth != dataset.void].long(), minlength=dataset.num_classes).double()
+    hits = counts.diagonal().double()
+    return float((hits / (all_of + counts.sum(0) - hits)).nanmean())
+
+
+def compute(model: nn.Module, dataset, show=(0, 1, 2), *, number: int = NUMBER, size: int = SIDE) -> dict:
+    """What `labs.proposals(maps=...)` draws of `model` on the pictures number `show` of `dataset`, each box seen at `size` x `size` pixels.
+
+    Returns {"images" uint8 (P, 3, H, W), "truth" uint8 (P, H, W); lists of one array a picture with n boxes: "boxes" int64 (n, 4), "labels" uint8 (n, H, W),
+    the merged map after each box, "crops" uint8 (n, size, size), what the network says of each box; and "about", plain values, among them "miou", of the
+    merged map after each box, and "whole", of the whole picture in one pass}. Raises ValueError for no picture, or one without any proposal.
+    """
+    show = tuple(show)
+    if not show:
+        raise ValueError(say(en="show is empty: name at least one picture by its number, as show=(0,)", ko="show가 비어 있어요. show=(0,)처럼 이미지 번호를 하나 이상 넣어 주세요."))
+    images, truth = dataset.stack(show)
+    found = {"boxes": [], "labels": [], "crops": []}
+    miou, whole = [], []
+    for which, image, label in zip(show, images, truth):
+        boxes = proposals.propose(image, number)
+        if not len(boxes):
+            raise ValueError(say(en=f"picture {which} has no proposal: name others in show", ko=f"{which}번 이미지에는 후보 영역이 없어요. show에 다른 번호를 넣어 주세요."))
+        maps, scores = [], []
+        for step in instancewise.steps(model, image, boxes, size):
+            maps.append(step.probabilities.argmax(0).to(torch.uint8))
+            scores.append(_so_far(maps[-1], step.covered, label, dataset))
+        with inference._ready(model, None, "auto") as place:
+            def labelled(pictures: Tensor) -> Tensor:
+                return model(normalise(pictures.to(place)).to(next(model.parameters()).dtype)).argmax(1).to(torch.uint8).cpu()
+
+            crops = labelled(torch.stack([stretched(image[:, top:bottom, left:right], (size, size)) for top, left, bottom, right in boxes.tolist()]))
+            whole.append(_miou(labelled(image[None])[0], label, dataset))
+        found["boxes"].append(boxes.numpy())
+        found["labels"].append(torch.stack(maps).numpy())
+        found["crops"].append(crops.numpy())
+        miou.append(scores)
+    about = {"format": FORMAT, "palette": dataset.name, "data": f"{dataset.name} {dataset.split}", "size": list(images.shape[-2:]), "shown": list(show), "side": size, "number": number,
+             "counts": [len(boxes) for boxes in found["boxes"]], "miou": miou, "whole": whole}
+    return {"images": images, "truth": truth, **found, "about": about}
+
+
+def make(path: str | Path | None = None, *, report=None) -> Path:
+    """Compute the maps of the package's network on its first pictures and write them; returns the path. Maps are deflated, pictures are drawn again."""
+    from segcourse.training import dense_maps, experiments, provenance, switches
+    from segcourse.training.checkpoints import digest, write_tensors
+    from segcourse.training.device import describe
+
+    tell = report or (lambda line: None)
+    what = switches.experiment()
+    with experiments._threads(experiments.THREADS):
+        maps = compute(switches.load(), what.data("test"), switches.SHOWN[:SHOWN])
+        where = describe(torch.device("cpu"))
+    about = maps["about"] | {"command": "segcourse bench proposals", "commit": provenance.commit(), "device": where, "threads": experiments.THREADS,
+                             "versions": provenance.versions(), "seed": what.seeds[0], "network_digest": digest(switches.results()), "pictures_digest": dense_maps.digest(maps["images"])}
+    kept = {}
+    for n, boxes in enumerate(maps["boxes"]):
+        kept[f"boxes{n}"] = torch.from_numpy(boxes.astype(np.int16))
+        for kind in ("labels", "crops"):
+            kept[f"{kind}{n}"] = torch.frombuffer(bytearray(zlib.compress(maps[kind][n].tobytes(), 9)), dtype=torch.uint8)
+        after = ", ".join(f"{count} boxes {100 * about['miou'][n][count - 1]:.1f}" for count in (1, 10, len(boxes)))
+        tell(f"picture {about['shown'][n]:>3}   mIoU after {after}; in one pass {100 * about['whole'][n]:.1f}")
+    return write_tensors(path or results(), kept, about)

@@ -1,0 +1,78 @@
+"""Chapter 03's experiment: its variants differ in what their names say, and what is measured beside them."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from segcourse.training import experiments, recall, scales, switch_swap
+
+ROW = {"variant", "seed", "miou", "boundary_iou", "pole_iou", "pixel_accuracy", "mean_accuracy", "iou", "boundary_iou_per_class", "seconds"}
+WHOLE = experiments.get("03")
+
+
+@pytest.fixture(scope="module")
+def chapter():
+    return replace(WHOLE, lengths={"train": 4, "valid": 3, "test": 3}, recipe=replace(WHOLE.recipe, batch_size=4),
+                   variant_options={name: options | {"width": 0.02} for name, options in WHOLE.variant_options.items()})
+
+
+def test_variants_are_the_paper_with_one_thing_changed():
+    paper = WHOLE.options_of("deconvnet")
+    for variant in WHOLE.variants:
+        network, options = WHOLE.network_of(variant), WHOLE.options_of(variant)
+        assert network == variant.split("_")[0]
+        if network == "deconvnet" and variant != "deconvnet":
+            assert len(set(options.items()) ^ set(paper.items())) == 1
+    assert WHOLE.changes == {"deconvnet_no_batch_norm": {"lr": WHOLE.changes["deconvnet_no_batch_norm"]["lr"]}}
+    assert {WHOLE.recipe_of(variant).steps for variant in WHOLE.variants} == {WHOLE.recipe.steps}
+
+
+def test_one_seed_is_one_start_wherever_the_start_is_not_the_question(chapter):
+    first, *others = [chapter.build(variant, 2).state_dict() for variant in chapter.variants]
+    for variant, other in zip(chapter.variants[1:], others, strict=True):
+        assert torch.equal(first["features.conv3_2.weight"], other["features.conv3_2.weight"]), variant
+    bare = dict(zip(chapter.variants[1:], others, strict=True))["deconvnet_no_batch_norm"]
+    # He's variance where nothing rescales the signal; with the release's 0.01 it would die
+    assert bare["decoder.deconv3_1.deconv.weight"].std() > 1.5 * first["decoder.deconv3_1.deconv.weight"].std() or chapter.options_of("deconvnet")["width"] < 0.05
+    assert not torch.equal(bare["decoder.deconv3_1.deconv.weight"], first["decoder.deconv3_1.deconv.weight"])
+
+
+def test_rows(chapter):
+    model = chapter.build("deconvnet", 0)
+    found = scales.rows(chapter, "deconvnet", 0, model, counts={"train": 3, "test": 2}, steps=3)
+    swapped = [f"deconvnet_{kind}" for kind in switch_swap.KINDS if kind != "own"]
+    assert [row["variant"] for row in found] == [*swapped, "forty_pixels", "whole", "one_stage", "one_stage_whole", "two_stages"]
+    assert all(set(row) >= ROW and row["seed"] == 0 for row in found)
+    counts = [[part["objects"] for part in row["recall"]] for row in found[len(swapped):]]
+    assert all(count == counts[0] for count in counts) and sum(counts[0]) > 0 and len(counts[0]) == len(recall.EDGES)
+    segnet = chapter.build("segnet", 0)
+    assert [row["variant"] for row in scales.rows(chapter, "segnet", 0, segnet)] == [name.replace("deconvnet", "segnet") for name in swapped]
+    assert scales.rows(chapter, "deconvnet_corner", 0, chapter.build("deconvnet_corner", 0)) == []
+
+
+def test_one_stage_and_two_have_as_many_steps_and_one_start(chapter, monkeypatch):
+    from segcourse.training import loop
+
+    seen = []
+
+    def note(model, data, valid, recipe, **more):
+        seen.append((data.name, recipe.steps, model.state_dict()["features.conv1_1.weight"].sum().item() if hasattr(model, "grid") else None))
+        model.eval()
+        return loop.History()
+
+    monkeypatch.setattr(loop, "fit", note)
+    scales._by_scale(chapter, 1, {"train": 3, "test": 1}, 9)
+    assert [(name, steps) for name, steps, _ in seen] == [("streets", 9), ("streets wholes", 9), ("streets proposals", 9), ("streets objects", 3), ("streets proposals", 6)]
+    assert len({start for *_, start in seen[1:]}) == 1, "the first weights differ"
+
+
+def test_the_fingerprint_covers_what_is_trained_beside_the_variants():
+    assert {f"segcourse.training.{name}" for name in ("scales", "crops", "proposals", "instancewise", "two_stage", "recall", "switch_swap")} <= set(WHOLE.sources())
+    assert "segcourse.training.jobs" not in WHOLE.sources()
+    assert replace(WHOLE, fresh=()).fingerprint() != WHOLE.fingerprint()
+
+
+def test_on_camvid_the_two_papers_networks_at_full_size():
+    full = experiments.get("03", "camvid")
+    assert full.variants == ("deconvnet", "segnet") and full.options_of("deconvnet") == {} and not full.changes
