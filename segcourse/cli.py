@@ -85,12 +85,15 @@ def train(
     train_split: Annotated[str, typer.Option(help=say(en="split to train on; voc has train_aug and sbd_train as well", ko="학습할 분할. voc에는 train_aug와 sbd_train도 있어요"))] = "train",
     valid_split: Annotated[str, typer.Option(help=say(en="split to score on while training; voc has seg11valid as well", ko="학습하면서 점수를 잴 분할. voc에는 seg11valid도 있어요"))] = "valid",
     test: Annotated[bool, typer.Option(help=say(en="score the test split too, once, at the end", ko="끝에 시험 분할도 한 번 재요"))] = False,
+    stages: Annotated[str, typer.Option(help=say(en="one, or two: DeconvNet's curriculum on streets, single objects first, then proposals; the steps are shared",
+                                                 ko="one 또는 two. two는 streets에서 DeconvNet의 커리큘럼대로 물체 하나씩 먼저, 그다음 후보 영역으로 학습해요. 스텝은 두 단계가 나눠 써요"))] = "one",
 ) -> None:
     from segcourse.commands import training as commands
 
     commands.train(name, data=data, root=root, kind=recipe, width=width, padding=padding, options=option, steps=steps, epochs=epochs, batch_size=batch_size, lr=lr,
                    settings=set_, seed=seed, device=device, size=size, length=length, backbone=backbone, init=init, out=out, overwrite=overwrite, resume=resume,
-                   json_path=json_, test=test, processes=devices, nodes=nodes, tensorboard=tensorboard, save_seconds=save_seconds, train_split=train_split, valid_split=valid_split)
+                   json_path=json_, test=test, processes=devices, nodes=nodes, tensorboard=tensorboard, save_seconds=save_seconds, train_split=train_split, valid_split=valid_split,
+                   stages=stages)
 
 
 @app.command(help=say(en="Score a checkpoint; the numbers are those `train` printed.", ko="체크포인트의 점수를 다시 재요. `train`이 보여 준 값과 같아요."))

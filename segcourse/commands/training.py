@@ -54,10 +54,13 @@ def _padding(text: str) -> int | str:
 def train(name: str, *, data: str, root: Path | None, kind: str, width: float | None, padding: str | None, options: list[str] | None, steps: int | None,
           epochs: float | None, batch_size: int | None, lr: float | None, settings: list[str] | None, seed: int, device: str, size: str | None, length: int | None,
           backbone: str | None, init: Path | None, out: Path | None, overwrite: bool, resume: bool, json_path: Path | None, test: bool, processes: int, nodes: int,
-          tensorboard: bool, save_seconds: float, train_split: str, valid_split: str) -> None:
+          tensorboard: bool, save_seconds: float, train_split: str, valid_split: str,
+          stages: str = "one") -> None:
     """Train and print. Raises what `training.jobs.run` raises, and Interrupted on Ctrl-C, with what is kept."""
     from segcourse.training import recipes
 
+    if stages not in ("one", "two"):
+        raise ValueError(say(en=f"--stages must be one or two, not {stages!r}", ko=f"--stages는 one이나 two여야 하는데 {josa(repr(stages), '이에요/예요')}. 고쳐 주세요."))
     recipe = recipes.get(name, data=data, kind=kind) if name in recipes.names() else recipes.Recipe()
     changed = dict(setting(text) for text in settings or [])
     changed |= {key: value for key, value in (("steps", steps), ("batch_size", batch_size), ("lr", lr)) if value is not None}
@@ -69,6 +72,10 @@ def train(name: str, *, data: str, root: Path | None, kind: str, width: float | 
     from segcourse.training import Progress, TensorBoard, checkpoints, jobs
     from segcourse.training import device as devices
 
+    if stages == "two":
+        from segcourse.training import two_stage
+
+        two_stage.check(name, data, processes=processes * nodes, epochs=epochs)
     for split in (train_split, valid_split):
         datasets.check_split(data, split)
     place = devices.choose(device)
@@ -84,11 +91,14 @@ def train(name: str, *, data: str, root: Path | None, kind: str, width: float | 
     progress = Progress()
     more = (TensorBoard(folder),) if tensorboard else ()
     try:
-        result = jobs.run(job, resume=resume, overwrite=overwrite, test=test, device=place, processes=processes, nodes=nodes, callbacks=(progress, *more),
-                          save_seconds=save_seconds)
+        if stages == "two":
+            result = two_stage.run(job, resume=resume, overwrite=overwrite, test=test, device=place, callbacks=(progress,), later=more, save_seconds=save_seconds)
+        else:
+            result = jobs.run(job, resume=resume, overwrite=overwrite, test=test, device=place, processes=processes, nodes=nodes, callbacks=(progress, *more),
+                              save_seconds=save_seconds)
     except KeyboardInterrupt:
         progress.close()
-        raise Interrupted(_stopped(folder)) from None
+        raise Interrupted(_stopped(folder if stages == "one" or (folder / jobs.STATE).exists() else folder / two_stage.FIRST)) from None
     finally:
         progress.close()
     if result is None:

@@ -23,6 +23,7 @@ from segcourse.training import recipes
 from segcourse.training.recipes import Recipe
 
 METRICS = ("miou", "boundary_iou", "pole_iou", "pixel_accuracy")
+_WIDE = 25           # characters of a variant's name in a report
 THREADS = 2          # sums are ordered by the number of threads: fixed, so that one machine repeats itself
 
 
@@ -52,6 +53,8 @@ class Experiment:
     network: str | None = None                   # the one network of all variants, where they differ in the recipe
     changes: dict[str, dict] = field(default_factory=dict)     # variant -> what its recipe has otherwise
     variant_options: dict[str, dict] = field(default_factory=dict)     # variant -> what it has beside `options`
+    networks: dict[str, str] = field(default_factory=dict)     # variant -> the name of its network, where that is not its own
+    fresh: tuple[str, ...] = ()                  # variants that keep their own first weights: how they must begin is a part of what differs
     afterwards: str = ""                         # a module whose `rows(experiment, variant, seed, model)` adds rows that take no further training
 
     def data(self, split: str):
@@ -60,7 +63,7 @@ class Experiment:
 
     def network_of(self, variant: str) -> str:
         """The name, of `models.names()`, of a variant's network."""
-        return self.network or variant
+        return self.networks.get(variant, self.network or variant)
 
     def recipe_of(self, variant: str) -> Recipe:
         """The recipe of a variant."""
@@ -81,7 +84,7 @@ class Experiment:
                                  ko=f"{self.chapter}장에 {variant!r}라는 변형은 없어요. {', '.join(self.variants)} 가운데서 골라 주세요."))
         with torch.random.fork_rng(devices=[]):
             made = []
-            for which in dict.fromkeys((self.variants[0], variant)):
+            for which in (variant,) if variant in self.fresh else dict.fromkeys((self.variants[0], variant)):
                 torch.manual_seed(seed)
                 made.append(models.create(self.network_of(which), num_classes=self.data("valid").num_classes, **self.options_of(which)))
         first, model = made[0].state_dict(), made[-1]
@@ -138,12 +141,12 @@ class Experiment:
                         added += importlib.import_module(self.afterwards).rows(self, variant, seed, model)
                 rows += added
                 for row in added if report is not None else ():
-                    report(f"{row['variant']:<14} seed {seed}   " + "   ".join(f"{name} {100 * row[name]:5.2f}" for name in METRICS)
+                    report(f"{row['variant']:<{_WIDE}} seed {seed}   " + "   ".join(f"{name} {100 * row[name]:5.2f}" for name in METRICS)
                            + f"   {row['seconds']:.0f} s")
         summary = summarise(rows)
         if report is not None:
             for variant, values in summary.items():
-                report(f"{variant:<14} mean     " + "   ".join(f"{name} {100 * values[name]['mean']:5.2f} ± {100 * values[name]['sd']:.2f}" for name in METRICS))
+                report(f"{variant:<{_WIDE}} mean     " + "   ".join(f"{name} {100 * values[name]['mean']:5.2f} ± {100 * values[name]['sd']:.2f}" for name in METRICS))
         if not write:
             return None
         with _threads(THREADS):
@@ -151,7 +154,7 @@ class Experiment:
         return write_json(self.path(), {
             "chapter": self.chapter, "command": f"segcourse bench chapter {self.chapter}", "commit": provenance.commit(), "device": where,
             "threads": THREADS, "versions": provenance.versions(), "seeds": list(seeds or self.seeds), "recipe": self.recipe.as_dict(),
-            "changes": self.changes, "options": self.options, **({"variant_options": self.variant_options} if self.variant_options else {}), "data": {"name": self.data_name, "options": _plain(self.data_options), "lengths": self.lengths},
+            "changes": self.changes, "options": self.options, **{name: getattr(self, name) for name in ("variant_options", "networks") if getattr(self, name)}, "data": {"name": self.data_name, "options": _plain(self.data_options), "lengths": self.lengths},
             "fingerprint": self.fingerprint(), "summary": summary, "rows": rows})
 
     def path(self) -> Path:
@@ -172,8 +175,7 @@ class Experiment:
         """A hash of all that decides the numbers: recipe, options, data, seeds, and the source of network, data set, loss, loop and scores."""
         spec = {"recipe": self.recipe.as_dict(), "options": self.options, "data": [self.data_name, _plain(self.data_options), self.lengths],
                 "variants": self.variants, "network": self.network, "changes": self.changes, "seeds": self.seeds, "threads": THREADS}
-        if self.variant_options:
-            spec["variant_options"] = self.variant_options
+        spec |= {name: getattr(self, name) for name in ("variant_options", "networks", "fresh") if getattr(self, name)}
         digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode())
         for name in self.sources():
             digest.update(f"\n# {name}\n{bare(_source(name))}".encode())
@@ -315,6 +317,8 @@ def bare(text: str) -> str:
 # PixelNet of chapter 00 on streets, plain cross-entropy and two answers to rare classes; about 15 s a run on two cores.
 _PIXELS = Recipe(steps=600, batch_size=8, optimizer="adamw", lr=2e-2, weight_decay=1e-4, schedule="one_cycle", flip=True, precision="float32")
 
+_DECONVNET, _SEGNET = (recipes.network_options(name, data="streets") for name in ("deconvnet", "segnet"))
+
 _EXPERIMENTS = {
     "00": Experiment(
         chapter="00", slug="00-pixels", variants=("plain", "median_frequency", "top_k"), seeds=(0, 1, 2, 3, 4), recipe=_PIXELS, options={},
@@ -332,6 +336,20 @@ _EXPERIMENTS = {
         variant_options={"fcn32s": recipes.network_options("fcn32s", data="streets") | {"freeze_upsampling": True},
                          "deeplab_v1": recipes.network_options("deeplab_v1", data="streets")},
         afterwards="segcourse.training.denser"),
+    # Pictures of 64 pixels, which DeconvNet shrinks to one cell as it does the paper's of 224. The paper's network first, then what it is made of, taken out
+    # one by one. What takes other pictures, object crops and proposals, is trained and scored in `scales`.
+    "03": Experiment(
+        chapter="03", slug="03-deconvnet",
+        variants=("deconvnet", "deconvnet_corner", "deconvnet_unpool_only", "deconvnet_deconvolve_only", "deconvnet_no_batch_norm", "segnet", "segnet_corner"),
+        seeds=(0, 1, 2), recipe=recipes.get("deconvnet", data="streets", kind="ours"), options={},
+        data_name="streets", data_options={"size": (64, 64)}, lengths={"train": 600, "valid": 60, "test": 100}, quick_steps=12,
+        networks={"deconvnet_corner": "deconvnet", "deconvnet_unpool_only": "deconvnet", "deconvnet_deconvolve_only": "deconvnet", "deconvnet_no_batch_norm": "deconvnet",
+                  "segnet_corner": "segnet"},
+        fresh=("deconvnet_no_batch_norm",), changes={"deconvnet_no_batch_norm": {"lr": 1e-3}},
+        variant_options={"deconvnet": _DECONVNET, "deconvnet_corner": _DECONVNET | {"unpool": "corner"}, "deconvnet_unpool_only": _DECONVNET | {"deconvolve": False},
+                         "deconvnet_deconvolve_only": _DECONVNET | {"unpool": "none"}, "deconvnet_no_batch_norm": _DECONVNET | {"batch_norm": False},
+                         "segnet": _SEGNET, "segnet_corner": _SEGNET | {"unpool": "corner"}},
+        afterwards="segcourse.training.scales"),
 }
 
 
@@ -356,5 +374,7 @@ def get(chapter: str, data: str = "streets") -> Experiment:
     if data != "camvid":
         raise ValueError(say(en=f"chapter {key} has no experiment on {data!r}: choose {small.data_name} or camvid",
                              ko=f"{key}장에는 {data!r} 실험이 없어요. {small.data_name}나 camvid로 해 주세요."))
+    if small.networks:          # at full size the papers' networks, without the ones that something was taken out of
+        small = replace(small, variants=tuple(variant for variant in small.variants if variant not in small.networks), networks={}, fresh=(), changes={})
     recipe = replace(small.recipe, steps=3000, scale=(0.5, 2.0), colour=0.2) if small.network else recipes.get(small.variants[-1], data="camvid", kind="ours")
     return replace(small, data_name="camvid", data_options={}, lengths={}, options={}, variant_options={}, afterwards="", device=None, recipe=recipe)
