@@ -46,7 +46,7 @@ def test_maps_and_switches_are_those_of_the_operation(picture):
 
 
 def test_the_lab_opens_at_a_pixel_all_switches_point_at():
-    assert code.strongest(TRACES[0]) == code.PIXEL
+    assert code.telling(TRACES[0]) == code.PIXEL
     assert all(wins for _, _, wins in code.goes(TRACES[0], code.PIXEL, 1))
 
 
