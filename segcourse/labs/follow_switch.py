@@ -22,7 +22,7 @@ from segcourse.language import josa, say
 MOST = 5                                                     # pictures
 SHOWN = 3                                                    # of the pictures that come with the package
 LEVELS = 5
-PIXEL = 50, 60                                               # pointed at when the lab opens: `strongest` of the first street
+PIXEL = 15, 31                                               # pointed at when the lab opens: `telling` of the first street
 RANKS = 5                                                    # how many channels may be asked, the strongest first
 
 
@@ -103,11 +103,17 @@ def shipped() -> tuple[Tensor, list[Trace]]:
     return images, [trace(switch_net.network(), image) for image in images]
 
 
-def strongest(of: Trace) -> tuple[int, int]:
-    """The pixel to which the switches lead from the largest maximum of the last pooling."""
-    last = of.before[-1].max(0)
-    row, column = np.unravel_index(int(last.argmax()), last.shape)
-    return lead(of, LEVELS, (int(row), int(column)), 1)[-1]
+def telling(of: Trace) -> tuple[int, int]:
+    """A pixel that all switches point at, chosen among those to which they lead from the places before the last pooling: the one with the most numbers above
+    0 coming back, and of equals the one of the largest maximum."""
+    found = []
+    for place in np.ndindex(of.before[-1].shape[1:]):
+        pixel = lead(of, LEVELS, place, 1)[-1]
+        steps = goes(of, pixel, 1)
+        back = [float(of.back[level - 1][channel, pixel[0] >> level, pixel[1] >> level]) for level, (channel, _, _) in enumerate(steps, 1)]
+        if all(wins for _, _, wins in steps):
+            found.append((sum(v > 0.05 for v in back), float(of.before[-1][:, place[0], place[1]].max()), pixel))
+    return max(found)[2]
 
 
 class FollowSwitchLab(Lab):
@@ -199,8 +205,8 @@ class FollowSwitchLab(Lab):
             "quarter.1": say(en="top right", ko="오른쪽 위"),
             "quarter.2": say(en="bottom left", ko="왼쪽 아래"),
             "quarter.3": say(en="bottom right", ko="오른쪽 아래"),
-            "lineAll": say(en="All five switches point at the pixel in row {r}, column {c}: on the way up each unpooling puts a number back on it.",
-                           ko="스위치 5개가 모두 {r}행 {c}열 픽셀을 가리켜요. 올라오는 길에 언풀링할 때마다 이 자리에 값이 돌아와요."),
+            "lineAll": say(en="All five switches point at the pixel in row {r}, column {c}: on the way up each unpooling puts what comes back right there.",
+                           ko="스위치 5개가 모두 {r}행 {c}열 픽셀을 가리켜요. 올라오는 길에는 언풀링마다 돌아온 값을 바로 이 자리에 놓아요."),
             "lineSome": say(en="The switches point at the pixel in row {r}, column {c} up to pool{n}.", ko="{r}행 {c}열 픽셀은 풀링 {n}까지 스위치가 가리켜요."),
             "lineNone": say(en="No switch points at the pixel in row {r}, column {c}: it loses at once, and unpooling leaves a zero there.",
                             ko="{r}행 {c}열 픽셀은 처음부터 최댓값이 아니라서 가리키는 스위치가 없어요. 언풀링하면 이 자리는 0이에요."),

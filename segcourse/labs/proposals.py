@@ -130,12 +130,12 @@ class ProposalsLab(Lab):
                              ko="조립한 예측의 mIoU는 {a}예요(아직 안 본 곳은 틀린 것으로 세요). 이미지를 통째로 한 번에 예측하면 {b}예요."),
             "linePixel": say(en="The pixel in row {r}, column {c} lies in {k} boxes; the surest says {name}.", ko="{r}행 {c}열 픽셀은 상자 {k}개에 들어 있고, 가장 확신한 상자는 {name:이라고/라고} 해요."),
             "lineBare": say(en="The pixel in row {r}, column {c} lies in no box yet.", ko="{r}행 {c}열 픽셀은 아직 어느 상자에도 없어요."),
-            "try1": say(en="One box. How does the network label what it has never been told about, the background inside the box?",
-                        ko="상자 하나만 봤어요. 네트워크는 상자 안에서 물체가 아닌 곳을 무엇이라고 하나요?"),
+            "try1": say(en="One box, a piece of the street enlarged. What does the network make of it, and is it what you see there?",
+                        ko="상자 하나만 봤어요. 거리의 한 조각을 키운 셈이에요. 네트워크는 무엇이라고 하나요? 눈에 보이는 것과 같은가요?"),
             "try2": say(en="Ten boxes. Press 'One more' again and again: does a new box ever make the map worse where it was right?",
                         ko="상자 10개를 봤어요. '하나 더'를 계속 눌러 보세요. 맞았던 곳이 새 상자 때문에 틀려지기도 하나요?"),
-            "try3": say(en="All of them, with the true outlines. What did the boxes find that one pass over the whole picture misses, and what did they spoil?",
-                        ko="모두 다 보고 정답 윤곽을 겹쳤어요. 통째로 한 번에 예측할 때보다 나아진 곳은 어디이고, 나빠진 곳은 어디인가요?"),
+            "try3": say(en="All of them, with the true outlines. Are the boxes better than one pass over the whole picture here? Where, and why not elsewhere?",
+                        ko="모두 다 보고 정답 윤곽을 겹쳤어요. 통째로 한 번에 예측할 때보다 나아졌나요? 나빠진 곳은 왜 그럴까요?"),
         } | {f"class.{label}": palette.name(label) for label in (*range(len(palette)), palette.void)}
 
     def static_picture(self):

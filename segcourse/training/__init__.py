@@ -13,9 +13,10 @@ _FROM = {
     "save_checkpoint": "checkpoints", "load_checkpoint": "checkpoints",
     "cross_entropy": "losses", "median_frequency_weights": "losses", "top_k_cross_entropy": "losses",
 }
-_MODULES = ("augment", "batch_norm", "benchmark", "callbacks", "checkpoints", "crf_search", "crops", "dense_maps", "denser", "device", "experiments", "feeds", "inference",
-            "instancewise", "jobs", "loop", "losses", "optimisers", "order", "proposal_maps", "proposals", "provenance", "recall", "recipes", "record", "refine", "run",
-            "scales", "schedules", "scores", "speed", "state", "switch_swap", "switches", "trouble", "two_stage", "workers")
+_MODULES = ("augment", "batch_norm", "benchmark", "callbacks", "checkpoints", "crf_search", "crops", "dense_maps", "denser", "device", "experiments",
+            "feeds", "inference", "instancewise", "jobs", "loop", "losses", "optimisers", "order", "proposal_maps", "proposals", "provenance",
+            "recall", "recipes", "record", "refine", "run", "scales", "schedules", "scores", "speed", "state", "switch_swap", "switches", "trouble",
+            "two_stage", "workers")
 __all__ = [*_FROM, *_MODULES]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from segcourse import ops
 from segcourse.datasets import normalise
 from segcourse.language import say
 from segcourse.training import inference, instancewise, proposals
@@ -34,7 +35,7 @@ def _miou(labels: Tensor, truth: Tensor, dataset) -> float:
 
 def _so_far(labels: Tensor, covered: Tensor, truth: Tensor, dataset) -> float:
     """Mean IoU of a map that is not complete: a pixel without a label is wrong, whatever it is, and predicted as nothing."""
-    counts = Scores.from_labels(labels[covered], truth[covered], dataset.num_classes, void=dataset.void).confusion if covered.any() else torch.zeros(dataset.num_classes, dataset.num_classes)
+    counts = ops.confusion_matrix(truth[covered], labels[covered], dataset.num_classes, dataset.void)
     all_of = torch.bincount(truth[truth != dataset.void].long(), minlength=dataset.num_classes).double()
     hits = counts.diagonal().double()
     return float((hits / (all_of + counts.sum(0) - hits)).nanmean())

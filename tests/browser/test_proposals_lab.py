@@ -26,7 +26,7 @@ def test_the_map_is_that_after_so_many_boxes(open_lab, picture, n):
     maps = code.shipped()
     boxes, labels = maps["boxes"][picture - 1], maps["labels"][picture - 1]
     n = min(n, len(boxes))
-    np.testing.assert_array_equal(shown(page), np.where(code.covered(boxes[:n], (96, 128)), labels[n - 1], -1))
+    np.testing.assert_array_equal(shown(page), np.where(code.covered(boxes[:n], (96, 128)), labels[n - 1].astype(int), -1))
     assert f"After {n} of {len(boxes)} boxes" in page.line
 
 

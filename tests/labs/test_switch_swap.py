@@ -98,9 +98,10 @@ def test_the_numbers_of_the_file_are_those_of_the_network_in_it():
 def test_what_the_labs_say_of_it():
     """Over the whole split: the map looks like the owner of the switches, and without his switches nobody is recognised."""
     swap = {kind: of["miou"] for kind, of in ABOUT["swap"].items()}
-    assert swap["own"] > 0.3
+    assert swap["own"] > 0.2
     assert swap["other_code"] > swap["other_switches"] + 0.05, swap
-    assert swap["own"] > swap["other_code"] and swap["mean_code"] > swap["other_switches"], swap
+    assert swap["own"] > swap["other_code"] and swap["mean_code"] > swap["zero_code"] > swap["random_switches"], swap
+    assert swap["mean_code"] > swap["own"] - 0.04, "the same code for every picture costs little"
 
 
 # -- the lab -----------------------------------------------------------------------------------------------------------------------
