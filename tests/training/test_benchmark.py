@@ -193,3 +193,18 @@ def test_a_network_without_vgg_refuses_a_backbone(camvid_folder, capsys):
     assert cli.run(["train", "fcn_alexnet", "--data", "camvid", "--root", str(camvid_folder), "--out", str(camvid_folder / "out"), "--backbone", str(camvid_folder / "w.pt"),
                     "--width", "0.03", "--padding", "same", "--steps", "1", "--device", "cpu"]) == 2
     assert "fcn_alexnet is not built on VGG16" in capsys.readouterr().err
+
+
+def test_deconvnet_and_segnet_have_rows_beside_what_was_published(small, camvid_folder, monkeypatch):
+    """SegNet's published accuracy is left out: published.toml says why. DeconvNet's fc6 needs a map of 3x3 cells."""
+    monkeypatch.setattr(benchmark, "QUICK_SIZE", (66, 90))
+    named = {line[0]: line for line in benchmark.lines(run(camvid_folder, names=("deconvnet", "segnet"), seeds=(0,)))[1:]}
+    assert {name: (line[1], line[4]) for name, line in named.items()} == {"deconvnet": ("48.9", "85.9"), "segnet": ("46.4", "–")}
+    assert recipes.network_options("deconvnet", kind="quick")["grid"] == 3 and benchmark.job("segnet", 0).backbone == "imagenet"
+
+
+@pytest.mark.parametrize("data", ["camvid", "voc", "streets"])
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_change_of_a_recipe_is_one_with_a_reason(name, data):
+    told = recipes.changes(name, data=data)
+    assert len({what for what, *_ in told}) == len(told) and all(why and paper != ours for _, paper, ours, why in told)
