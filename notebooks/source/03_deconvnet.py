@@ -1,0 +1,494 @@
+# ---
+# chapter: "03"
+# name: deconvnet
+# minutes: {reading: 75, running: 2}
+# needs: ["01"]
+# ---
+
+# %% [markdown] lang="en"
+# # 03 · DeconvNet: the way back, with a memory
+#
+# **A network that shrinks a picture to a single cell knows what is in it. Can it grow the picture back from there, outlines and all, if it remembers where every maximum stood?**
+#
+# You need: [chapter 01](01_fcn.ipynb), for score maps, transposed convolution and receptive fields.
+#
+# H. Noh, S. Hong, B. Han, *Learning Deconvolution Network for Semantic Segmentation*, ICCV 2015.
+
+# %% [markdown] lang="ko"
+# # 03 · DeconvNet, 자리를 기억하고 되돌아가는 길
+#
+# **사진을 칸 하나까지 줄인 네트워크는 무엇이 찍혔는지 알아요. 최댓값이 어디 있었는지도 기억해 두면, 그 한 칸에서 윤곽까지 되살릴 수 있을까요?**
+#
+# 점수 맵과 전치 합성곱, 수용 영역을 다루는 [01장](01_fcn.ipynb)을 먼저 읽어 주세요.
+#
+# H. Noh, S. Hong, B. Han, *Learning Deconvolution Network for Semantic Segmentation*, ICCV 2015.
+
+# %% tags=["setup"]
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from segcourse import datasets, exercises, figures, labs, models, ops, progress, published, show, training
+
+torch.set_num_threads(2)
+torch.manual_seed(0)
+
+streets = datasets.load("streets", "test", size=(128, 192))
+street, truth = streets[13]
+
+# %% tags=["look"]
+windows = {"car": (65, 10, 105, 50), "pedestrian": (50, 151, 90, 191)}     # en: 40x40 pixels each | ko: 저마다 40x40 픽셀
+figures.receptive_field(street, list(windows.values()), labels=[T(en="a car", ko="자동차"), T(en="a pedestrian", ko="보행자")],
+                        title=T(en="One window of 40x40: too small for the car, far too large for the pedestrian", ko="똑같은 40x40 창, 자동차에는 작고 보행자에게는 너무 커요"))
+
+# %% [markdown] lang="en"
+# ## The problem: one window for everything
+#
+# An FCN looks at the picture through a window of fixed size, its receptive field. What is much larger than the window, it sees in pieces: the middle of a car door is a grey plane, and a grey plane might as well be
+# a wall or the road. What is much smaller drowns in its surroundings. Let us count, for the two windows above: how much of the thing lies inside, and how much of the window does it fill?
+
+# %% [markdown] lang="ko"
+# ## 무엇이든 한 창으로 보는 문제
+#
+# FCN은 크기가 정해진 창으로 사진을 봐요. 그 창이 수용 영역이에요. 창보다 훨씬 큰 물체는 조각으로만 보여요. 자동차 문 한가운데는 그저 회색 평면이라서, 벽이라고 해도 도로라고 해도 이상하지 않아요.
+# 창보다 훨씬 작은 물체는 둘레에 묻혀 버려요. 위의 두 창에서 세어 볼게요. 물체의 얼마만큼이 창 안에 들어오고, 물체는 창을 얼마나 채울까요?
+
+# %% tags=["nbval-check-output"]
+things = streets.instance(13)
+for name, (top, left, bottom, right) in windows.items():
+    thing = things == things[(top + bottom) // 2, (left + right) // 2]     # en: the one in the middle of the window | ko: 창 한가운데에 있는 물체
+    inside = thing[top:bottom, left:right].sum().item()
+    print({"car": T(en="car:", ko="자동차:"), "pedestrian": T(en="pedestrian:", ko="보행자:")}[name], T(en="inside the window", ko="창에 들어온 몫"), f"{inside / thing.sum().item():.0%}", "|",
+          T(en="of the window", ko="창에서 차지하는 몫"), f"{inside / 1600:.0%}")
+
+# %% [markdown] lang="en"
+# There is a second complaint. Once the map has been shrunk, an FCN enlarges it with a kernel that began as bilinear interpolation and stayed close to it. That is not much of a way back: whatever the picture looked like, the map grows in
+# the same smooth manner. DeconvNet answers both complaints, and in this chapter you will find out which of its parts answers which.
+#
+# ## Say it before you see it
+#
+# Here is what the lecture notes say about DeconvNet, in our words. Decide for each line *now*. One of them looks like a mere matter of wording and is the heart of the paper.
+
+# %% [markdown] lang="ko"
+# 불만이 하나 더 있어요. FCN은 줄어든 맵을 다시 키울 때, 쌍선형 보간에서 출발해 거기서 별로 벗어나지 않은 커널을 써요. 이것만으로는 제대로 된 길이라고 하기 어려워요. 사진이 어떻게 생겼든 맵은 늘 똑같이 매끄럽게 커지거든요.
+# DeconvNet은 두 불만에 모두 답해요. 어느 부품이 어느 불만에 답하는지는 이 장에서 직접 찾게 될 거예요.
+#
+# ## 실행하기 전에 골라 보기
+#
+# 강의 노트에서 DeconvNet을 설명한 말을 조금 다듬어 적었어요. *지금* 한 줄씩 읽고 얼마나 맞는 말인지 골라 보세요. 그저 이름 이야기처럼 보이는 줄이 하나 있는데, 그게 논문의 핵심이에요.
+
+# %% tags=["look"]
+exercises.claims.sheet("03")
+
+# %% [markdown] lang="en"
+# ## The operation by hand, first half: pooling that remembers
+#
+# Max pooling keeps the largest of four numbers and throws away three. It also throws away something that one easily overlooks: *which* of the four it was. Write that down, and you have a **switch**: for each pooled number the place
+# where it stood, counted through the map in reading order. A map of 4x4 has places 0 to 15.
+
+# %% [markdown] lang="ko"
+# ## 손으로 해 보는 연산 1 · 자리를 기억하는 풀링
+#
+# 최대 풀링은 숫자 네 개 가운데 가장 큰 것만 남기고 세 개를 버려요. 그러면서 놓치기 쉬운 것을 하나 더 버려요. 넷 중 *어느* 것이었느냐예요. 그걸 적어 둔 것이 **스위치 변수**(switch variable), 줄여서 스위치예요. 풀링한 값마다 원래 있던 자리를 하나씩,
+# 맵을 글 읽는 순서로 세어 적어요. 4x4 맵이라면 자리는 0번부터 15번까지예요.
+
+# %% tags=["nbval-check-output"]
+numbers = [[1, 3, 2, 0], [4, 2, 1, 5], [0, 6, 2, 2], [1, 3, 7, 1]]
+
+pooled, switches = [[0, 0], [0, 0]], [[0, 0], [0, 0]]
+for row in range(2):
+    for column in range(2):
+        best = -1
+        for y in (2 * row, 2 * row + 1):
+            for x in (2 * column, 2 * column + 1):
+                if numbers[y][x] > best:
+                    best = numbers[y][x]
+                    pooled[row][column], switches[row][column] = best, 4 * y + x
+
+print(T(en="pooled:  ", ko="풀링한 값:"), pooled)
+print(T(en="switches:", ko="스위치:"), switches)
+
+# %% [markdown] lang="en"
+# And now back. **Unpooling** takes a map of 4x4 full of zeros and puts each number where its switch says. Nothing is computed; it only places.
+
+# %% [markdown] lang="ko"
+# 이제 되돌아가 볼게요. **언풀링**은 0으로 채운 4x4 맵에 값을 하나씩, 스위치가 말하는 자리에 놓아요. 계산하는 것은 없어요. 놓기만 해요.
+
+# %% tags=["nbval-check-output"]
+unpooled = [[0] * 4 for _ in range(4)]
+for row in range(2):
+    for column in range(2):
+        y, x = divmod(switches[row][column], 4)
+        unpooled[y][x] = pooled[row][column]
+for line in unpooled:
+    print(line)
+assert sum(map(sum, unpooled)) == sum(map(sum, pooled)) and all(unpooled[y][x] in (0, numbers[y][x]) for y in range(4) for x in range(4))
+
+# %% tags=["look"]
+figures.grids([(numbers, "input", T(en="the largest of each block", ko="블록마다 가장 큰 값")), (pooled, "output", T(en="how much", ko="얼마인지")),
+               (switches, "count", T(en="where: the switches", ko="어디였는지, 스위치")), (unpooled, "input", T(en="back in their places", ko="제자리로"))], operators=("→", "", "→"),
+              highlights=[[divmod(place, 4) for place in sum(switches, [])], None, None, None], hatches=[None, None, None, [[value == 0 for value in line] for line in unpooled]])
+
+# %% [markdown] lang="en"
+# ### What is lost without them
+#
+# The package's functions, and torch's, on a map with odd sides. Then the claim's second half. Take a map and turn every block of 2x2 by half a turn: the same maxima, every one of them in another place. Pooled, the two maps are the same to the last digit. Which way back can tell
+# them apart? Besides unpooling we try three that use no switches: the number into the upper left corner of its block (a bed of nails), into the whole block (nearest), and bilinear interpolation.
+
+# %% [markdown] lang="ko"
+# ### 스위치가 없으면 잃는 것
+#
+# 변의 길이가 홀수인 맵에서 패키지 함수와 torch를 비교해 볼게요. 그다음은 주장의 뒷말이에요. 맵에서 2x2 블록을 저마다 반 바퀴씩 돌려요. 최댓값은 그대로인데 자리는 모두 바뀌어요. 풀링하고 나면 두 맵은 끝자리까지 똑같아요. 어떤 방법으로 되돌려야
+# 둘을 구별할 수 있을까요? 언풀링 말고도 스위치를 쓰지 않는 방법 세 가지를 함께 시험해요. 블록의 왼쪽 위 칸에만 놓기(bed of nails), 블록 전체를 채우기(최근접), 그리고 쌍선형 보간이에요.
+
+# %% tags=["claim-3.5", "nbval-check-output"]
+x = torch.randn(2, 3, 9, 7, dtype=torch.double)
+pooled, switches = ops.max_pool2d_with_switches(x, 2)
+theirs, places = F.max_pool2d(x, 2, return_indices=True)
+back = ops.max_unpool2d(pooled, switches, (9, 7))
+gap = max((a - b).abs().max().item() for a, b in ((pooled, theirs), (switches, places), (back, F.max_unpool2d(theirs, places, 2, output_size=(9, 7)))))
+kept = back.flatten(2).gather(2, switches.flatten(2)).view_as(pooled)
+print(T(en="against torch:", ko="torch와의 차이:"), "< 1e-12" if gap < 1e-12 else gap, "|", T(en="numbers kept:", ko="남은 값:"), f"{pooled[0, 0].numel()} / {x[0, 0].numel()}")
+
+even = x[..., :8, :6]
+turned = even.reshape(2, 3, 4, 2, 3, 2).flip(3, 5).reshape(2, 3, 8, 6)     # en: every block by half a turn | ko: 블록마다 반 바퀴
+ways = {"switches": lambda p, s: ops.max_unpool2d(p, s, (8, 6)), "corner": lambda p, s: ops.bed_of_nails(p, 2), "nearest": lambda p, s: ops.nearest_unpool2d(p, 2),
+        "bilinear": lambda p, s: ops.resize(p, (8, 6))}
+(one, here), (other, there) = (ops.max_pool2d_with_switches(part, 2) for part in (even, turned))
+tells = {name: not torch.equal(way(one, here), way(other, there)) for name, way in ways.items()}
+print(T(en="pooled, both maps are equal:", ko="풀링하면 두 맵이 같음:"), torch.equal(one, other), "|", T(en="told apart by:", ko="구별하는 방법:"), tells)
+exercises.claims.decide("3.5")
+assert gap < 1e-12 and torch.equal(kept, pooled) and torch.equal(one, other) and [name for name, told in tells.items() if told] == ["switches"]
+
+# %% [markdown] lang="en"
+# The place is gone with the pooling, and no interpolation, however smooth, can bring back what nobody wrote down. The switch costs two bits for every four numbers.
+#
+# ### Is it the inverse?
+#
+# Chapter 01 had a claim that deconvolution undoes convolution, and it failed. Here is its twin: unpooling undoes pooling. There are two questions in it. Unpool and then pool: do you have again what you began with? Pool and then unpool: do you?
+
+# %% [markdown] lang="ko"
+# 풀링하는 순간 자리는 사라져요. 아무리 매끄럽게 보간해도 적어 두지 않은 것은 되살릴 수 없어요. 스위치를 적는 데는 숫자 네 개마다 2비트면 돼요.
+#
+# ### 풀링의 역연산일까요?
+#
+# 01장에는 디컨볼루션이 합성곱을 되돌린다는 주장이 있었고, 틀렸어요. 이번 주장은 그 쌍둥이예요. 언풀링이 풀링을 되돌린다는 거예요. 사실은 질문이 두 개예요. 언풀링하고 나서 풀링하면 처음 것이 돌아올까요? 풀링하고 나서 언풀링하면요?
+
+# %% tags=["claim-3.5b", "nbval-check-output"]
+def pool(map_):
+    return ops.max_pool2d_with_switches(map_, 2)
+
+def unpool(values, at):
+    return ops.max_unpool2d(values, at, (8, 8))
+
+x, y = torch.randn(1, 1, 8, 8, dtype=torch.double), torch.rand(1, 1, 4, 4, dtype=torch.double)
+pooled, at = pool(x)
+forth = torch.equal(pool(unpool(y, at))[0], y)
+below = pool(unpool(y - 0.5, at))[0]     # en: some numbers are negative now | ko: 음수가 섞여요
+lost = ((unpool(pooled, at) - x).norm() / x.norm()).item()
+inner = ((x.flatten()[at.flatten()] * y.flatten()).sum() - (x * unpool(y, at)).sum()).abs().item()
+print(T(en="pool(unpool(y)) = y, for y >= 0:", ko="pool(unpool(y)) = y, y >= 0일 때:"), forth)
+print(T(en="the same where y has negative numbers:", ko="y에 음수가 있을 때:"), torch.equal(below, y - 0.5), "|", T(en="they have become 0:", ko="음수가 0으로:"), torch.equal(below, (y - 0.5).clamp(min=0)))
+print(T(en="unpool(pool(x)) = x:", ko="unpool(pool(x)) = x:"), lost < 1e-6, "|", T(en="relative error > 50 %:", ko="상대 오차 > 50%:"), lost > 0.5, "|", T(en="inner product:", ko="내적의 차이:"), "< 1e-12" if inner < 1e-12 else inner)
+exercises.claims.decide("3.5b")
+assert forth and torch.equal(below, (y - 0.5).clamp(min=0)) and (y < 0.5).any() and lost > 0.5 and inner < 1e-12
+
+# %% [markdown] lang="en"
+# Half right, then. In one direction it is exact, as long as nothing is negative: among zeros a negative number does not win. Behind a ReLU nothing *is* negative, and so the network always lives in the good half. In the other direction three of four numbers are gone. And
+# the third line shows that, with its switches held fixed, unpooling is what transposed convolution is to convolution: the transpose.
+#
+# ## Lab: switches
+#
+# Move a maximum inside its window and watch where it lands. Then look at the four ways back side by side, and at pooling, unpooling, pooling again.
+
+# %% [markdown] lang="ko"
+# 반만 맞았네요. 한쪽 방향은 음수만 없으면 정확히 맞아요. 0 사이에 놓인 음수는 최댓값이 되지 못하거든요. ReLU를 지난 값은 음수가 *아니니까* 네트워크는 늘 잘 맞는 쪽에 있어요. 반대 방향에서는 숫자 넷 중 셋이 사라져요. 셋째 줄도 눈여겨보세요.
+# 스위치를 고정해 두면 풀링과 언풀링의 관계는 합성곱과 전치 합성곱의 관계와 같아요. 언풀링은 풀링의 전치예요.
+#
+# ## 실험실 · 스위치
+#
+# 최댓값을 창 안에서 옮기면서 어디에 떨어지는지 지켜보세요. 그런 다음 되돌리는 네 방법을 나란히 놓고 보고, 풀링하고 언풀링하고 다시 풀링해 보세요.
+
+# %% tags=["lab"]
+labs.switches()
+
+# %% [markdown] lang="en"
+# **Try this.** Move one maximum from corner to corner of its window: which of the four ways back notices? · Make a number negative, in the last view: which light goes out? · Make two numbers of a window equal: which of them is the maximum, and what happens when you raise the other one by a little?
+#
+# ## The operation by hand, second half: a deconvolution that enlarges nothing
+#
+# Unpooling leaves three zeros for every number. Something must fill them in, and that is what the layers between two unpoolings do. The paper calls them deconvolutions, and the whole network after them. But they have stride 1. Take one number, press a 3x3 stamp, go *one* cell further: the result
+# is as large as the input. What kind of layer is that?
+
+# %% [markdown] lang="ko"
+# **해 보세요.** 최댓값 하나를 창의 네 구석으로 옮겨 보세요. 되돌리는 네 방법 가운데 어느 것이 알아차리나요? · 마지막 보기에서 숫자 하나를 음수로 바꿔 보세요. 어느 불이 꺼지나요? · 한 창의 두 숫자를 같게 만들어 보세요. 어느 쪽이 최댓값인가요? 다른 쪽을 조금만 올리면 어떻게 되나요?
+#
+# ## 손으로 해 보는 연산 2 · 아무것도 키우지 않는 디컨볼루션
+#
+# 언풀링한 맵에는 값 하나마다 0이 세 개씩 있어요. 이 빈자리를 채우는 것이 언풀링 사이에 있는 층이에요. 논문은 이 층을 디컨볼루션이라고 부르고, 네트워크 이름도 여기서 따왔어요. 그런데 스트라이드가 1이에요. 숫자 하나에 3x3 도장을 찍고 *한* 칸 옮겨서 또 찍으면,
+# 결과는 입력과 크기가 같아요. 그렇다면 이 층은 대체 어떤 층일까요?
+
+# %% tags=["for-claim-3.1"]
+x, stamp = torch.randn(1, 4, 6, 7, dtype=torch.double), torch.randn(4, 3, 3, 3, dtype=torch.double)     # en: stamp: in, out, 3, 3 | ko: stamp는 (in, out, 3, 3)
+pressed = ops.conv_transpose2d(x, stamp, padding=1)
+turned = stamp.transpose(0, 1).flip(2, 3)     # en: channels swapped, taps turned round | ko: 채널을 맞바꾸고 탭을 뒤집어요
+slid = ops.conv2d(x, turned, padding=1)     # en: 3 - 1 - 1 = 1 | ko: 3 - 1 - 1 = 1
+
+model = models.create("deconvnet", num_classes=11, width=1 / 16, grid=2).eval()
+picture = datasets.normalise(street)[None, :, 32:96, :64]     # en: a crop of 64x64 | ko: 64x64 크롭
+with torch.no_grad():
+    encoded = model.encode(picture)
+    steps = [("code", encoded.code), *model.decode_steps(encoded)]
+grows = [name for (_, before), (name, after) in zip(steps, steps[1:]) if after.shape[-1] > before.shape[-1]]
+filled = {name: (map_ != 0).double().mean().item() for name, map_ in steps}
+
+# %% tags=["claim-3.1", "nbval-check-output"]
+gap = (pressed - slid).abs().max().item()
+print(T(en="a 3x3 deconvolution against a convolution, weights turned and swapped:", ko="3x3 디컨볼루션과, 뒤집고 맞바꾼 가중치로 한 합성곱의 차이:"), "< 1e-12" if gap < 1e-12 else gap)
+print(T(en="sizes:", ko="크기:"), tuple(x.shape[2:]), "->", tuple(pressed.shape[2:]))
+print(T(en="what enlarges the map:", ko="맵을 키우는 층:"), ", ".join(grows))
+for before, after in (("unpool3", "deconv3_1"), ("unpool1", "deconv1_1")):
+    print(T(en="cells that are not zero:", ko="0이 아닌 칸:"), before, T(en="at most a quarter:", ko="4분의 1 이하:"), filled[before] <= 0.25, "|", after, T(en="more:", ko="늘어남:"), filled[after] > filled[before])
+exercises.claims.decide("3.1")
+assert gap < 1e-12 and grows == ["fc6_deconv", "unpool5", "unpool4", "unpool3", "unpool2", "unpool1"] and filled["unpool1"] <= 0.25 < filled["deconv1_1"]
+
+# %% [markdown] lang="en"
+# The claim holds. Of the thirteen deconvolutions of the decoder not one enlarges anything; each of them is an ordinary convolution whose weights someone wrote down the other way round (exercise 3 lets you find the rule). Only `fc6_deconv`, which spreads the single cell over the first grid, makes something larger. Everything else that grows, grows
+# by *unpooling*. Unpooling places, deconvolution fills in. Further down we take each of them out and see what is left.
+
+# %% [markdown] lang="ko"
+# 맞는 주장이에요. 디코더(decoder)의 디컨볼루션 열세 개 가운데 맵을 키우는 것은 하나도 없어요. 하나같이 가중치를 거꾸로 적어 놓은 보통 합성곱이에요(그 규칙은 연습 문제 3에서 직접 찾아보세요). 칸 하나를 첫 격자로 펼치는 `fc6_deconv`만 맵을 키워요. 나머지는 모두
+# *언풀링*이 키워요. 언풀링이 자리에 놓고 디컨볼루션이 채워요. 조금 뒤에 둘을 하나씩 빼 보고 무엇이 남는지 볼 거예요.
+
+# %% [markdown] lang="en"
+# ## How large is the window, and who decides?
+#
+# Claim 3.3 calls the receptive field a hyperparameter. Nobody types it in, though. It follows from what one does type in: with kernels $k_i$, rates $r_i$ and strides $s_i$ it is $1 + \sum_i (k_i - 1)\, r_i \prod_{j<i} s_j$. And it is only the outer bound. How much the pixels inside really count is another question, and
+# the gradient answers it.
+
+# %% [markdown] lang="ko"
+# ## 창의 크기는 누가 정할까요?
+#
+# 주장 3.3은 수용 영역을 하이퍼파라미터라고 불러요. 하지만 수용 영역을 숫자로 써넣는 곳은 없어요. 우리가 정하는 다른 값에서 저절로 나와요. 커널이 $k_i$, 팽창률이 $r_i$, 스트라이드가 $s_i$일 때 수용 영역은 $1 + \sum_i (k_i - 1)\, r_i \prod_{j<i} s_j$예요. 게다가 이건 바깥 한계일 뿐이에요. 그 안의 픽셀이 실제로
+# 얼마나 영향을 주는지는 다른 문제이고, 답은 기울기에서 나와요.
+
+# %% tags=["claim-3.3", "nbval-check-output"]
+def stack(layers):
+    return nn.Sequential(*(nn.Conv2d(1, 1, kernel, stride=stride, dilation=rate) for kernel, stride, rate in layers))
+
+def formula(layers):
+    field, step = 1, 1
+    for kernel, stride, rate in layers:
+        field, step = field + (kernel - 1) * rate * step, step * stride
+    return field
+
+fields = {}
+for name, layers in {"3x3": [(3, 1, 1)] * 5, "5x5": [(5, 1, 1)] * 5, "stride": [(3, 1, 1), (3, 2, 1), *[(3, 1, 1)] * 3], "rate": [(3, 1, 1)] * 2 + [(3, 1, 2)] * 3}.items():
+    fields[name] = ops.receptive_field(stack(layers), (64, 64)).size[0], formula(layers)
+    print(f"{name:7}", T(en="field", ko="수용 영역"), fields[name][0], "|", T(en="by the formula", ko="식으로 구한 값"), fields[name][1])
+
+trunk = models.vgg.VGG16(width=1 / 16).features[:23]     # en: up to conv4_3 | ko: conv4_3까지
+field, seen = ops.receptive_field(trunk, (160, 160)).size[0], ops.effective_receptive_field(trunk, (160, 160))
+half = next(half for half in range(80) if seen[84 - half:84 + half, 84 - half:84 + half].sum() > 0.5 * seen.sum())     # en: around its middle | ko: 한가운데 둘레
+area = (2 * half / field) ** 2
+print(T(en="VGG16 up to conv4_3: field", ko="VGG16의 conv4_3까지, 수용 영역"), field, "|", T(en="half of the influence comes from less than a quarter of its area:", ko="영향의 절반이 넓이의 4분의 1도 안 되는 곳에서 옴:"), area < 0.25)
+exercises.claims.decide("3.3")
+assert all(a == b for a, b in fields.values()) and len({a for a, _ in fields.values()}) > 2 and area < 0.25
+
+# %% tags=["look"]
+figures.receptive_field(figures.photo("chelsea", size=(160, 160)), [ops.receptive_field(trunk, (160, 160)).at(10, 10)], heat=seen,
+                        title=T(en="The field is the frame, what counts glows in its middle", ko="테두리가 수용 영역, 밝은 곳이 실제로 영향을 주는 곳이에요"))
+
+# %% [markdown] lang="en"
+# Change the kernels, a stride or a rate, and the field changes by itself; there is no knob with its name. Half right, then. And of the 92 pixels that the formula promises, the middle does most of the work: in an untrained trunk half of the influence comes from less than a quarter of the area. That is the
+# *effective* receptive field. The 404 pixels of FCN's field are no promise that a large thing is really seen as a whole.
+
+# %% [markdown] lang="ko"
+# 커널이나 스트라이드, 팽창률을 바꾸면 수용 영역은 저절로 바뀌어요. 수용 영역이라는 손잡이가 따로 있지는 않아요. 그러니 반만 맞는 말이에요. 그리고 식이 약속한 92픽셀 가운데 실제로 일을 하는 곳은 한가운데예요. 학습하지 않은 몸통에서는 영향의 절반이 넓이의 4분의 1도 안 되는 곳에서 와요. 이것이
+# *유효* 수용 영역이에요. FCN의 수용 영역이 404픽셀이라고 해서 커다란 물체를 정말 통째로 본다는 보장은 없어요.
+
+# %% [markdown] lang="en"
+# ## The network
+#
+# Claim 3.4: the picture shrinks all the way to 1x1, and grows back. Here is the whole way, with a sixteenth of the channels and the paper's sizes. The left half, the **encoder**, is VGG16 with its fully connected layers as convolutions: fc6 spans the whole 7x7 grid, and what is left is one cell. The right half, the **decoder**, is the same in the mirror. The single cell between them is the **bottleneck**; what stands in it we call the *code*.
+
+# %% [markdown] lang="ko"
+# ## 네트워크
+#
+# 주장 3.4에 따르면 이미지를 1x1까지 줄였다가 다시 키워요. 채널만 16분의 1로 줄이고 크기는 논문 그대로 해서 전체 길을 따라가 볼게요. 앞쪽 절반인 **인코더**(encoder)는 완전 연결층을 합성곱으로 바꾼 VGG16이에요. fc6이 7x7 격자를 통째로 덮으니 남는 것은 칸 하나예요. 뒤쪽 절반인 **디코더**는
+# 앞쪽을 거울에 비춘 모양이에요. 그 사이의 칸 하나가 **병목**(bottleneck)이고, 거기 담긴 값을 *코드*라고 부를게요.
+
+# %% tags=["claim-3.4", "nbval-check-output"]
+model = models.create("deconvnet", num_classes=21, width=1 / 16).eval()
+with torch.no_grad():
+    encoded = model.encode(torch.rand(1, 3, 224, 224))
+    back = [(name, tuple(map_.shape[2:])) for name, map_ in model.decode_steps(encoded)]
+down = [tuple(size) for size in encoded.sizes] + [tuple(encoded.switches[-1].shape[2:]), tuple(encoded.code.shape[2:])]
+up = [size for number, (_, size) in enumerate(back) if number == 0 or size != back[number - 1][1]]
+print(" -> ".join(f"{height}x{width}" for height, width in down))
+print(" -> ".join(f"{height}x{width}" for height, width in [down[-1], *up]))
+exercises.claims.decide("3.4")
+assert down[-1] == (1, 1) and [*reversed(down[:-1])] == up and back[-1] == ("seg_score", (224, 224))
+
+# %% [markdown] lang="en"
+# Every size on the way back is one of the way there: that is what the switches need. They lead across, as in a mirror, from pool5 to unpool5, from pool1 to unpool1.
+#
+# At full size fc6 alone has more weights than all the convolutions of VGG16. Let us count, and set SegNet beside it, the sibling that leaves out the middle, fc6 and fc7, and keeps only the switches.
+
+# %% [markdown] lang="ko"
+# 되돌아오는 길의 크기는 모두 가는 길에 나왔던 크기예요. 그래야 스위치를 쓸 수 있거든요. 스위치는 거울처럼 맞은편으로 건너가요. pool5에서 unpool5로, pool1에서 unpool1로요.
+#
+# 원래 크기에서는 fc6 하나의 가중치가 VGG16의 합성곱을 모두 합친 것보다 많아요. 세어 볼게요. 그 옆에는 SegNet을 놓았어요. 가운데의 fc6과 fc7을 빼고 스위치만 남긴 형제 같은 네트워크예요.
+
+# %% tags=["nbval-check-output"]
+def count(model, kind=None):
+    modules = [module for module in model.modules() if kind is None or isinstance(module, kind)]
+    return sum(p.numel() for module in modules for p in module.parameters(recurse=False))
+
+with torch.device("meta"):
+    deconvnet, segnet = models.create("deconvnet", num_classes=21), models.create("segnet", num_classes=11)
+norms = sum(isinstance(module, nn.BatchNorm2d) for module in deconvnet.modules())
+print("DeconvNet:", f"{count(deconvnet):,}", "|", T(en="batch normalisations:", ko="배치 정규화:"), norms, "| fc6:", f"{count(deconvnet.fc6):,}", "|", T(en="convolutions of VGG16:", ko="VGG16의 합성곱:"), f"{count(deconvnet.features, nn.Conv2d):,}")
+print("SegNet:", f"{count(segnet):,}", "|", T(en="convolutions:", ko="합성곱:"), f"{count(segnet, nn.Conv2d):,}")
+assert count(deconvnet) == 251_805_653 and norms == 29 and count(segnet, nn.Conv2d) == 29_433_483 and count(deconvnet.fc6) > count(deconvnet.features, nn.Conv2d)
+
+# %% tags=["nbval-check-output"]
+with torch.device("meta"):
+    encoded, rows = deconvnet.eval().encode(torch.empty(1, 3, 224, 224)), []
+    for name, map_ in [("code", encoded.code), *deconvnet.decode_steps(encoded)]:
+        layer = deconvnet.decoder[name] if name in deconvnet.decoder else getattr(deconvnet, {"code": "fc7"}.get(name, name))
+        rows.append([{"code": "fc7"}.get(name, name), f"{map_.shape[1]} x {map_.shape[2]} x {map_.shape[3]}", f"{count(layer):,}" if count(layer) else ""])
+figures.table(rows, [T(en="the way back", ko="되돌아가는 길"), T(en="map", ko="맵"), T(en="parameters", ko="파라미터 수")])
+
+# %% [markdown] lang="en"
+# ## From a blob to an outline
+#
+# Enough of sizes. `training.switches.load()` is a small DeconvNet that has been trained on drawn streets, a hundredth of the paper's weights. We send a picture through it and stop after every layer of the decoder: what does the map know by then?
+
+# %% [markdown] lang="ko"
+# ## 덩어리에서 윤곽까지
+#
+# 크기 이야기는 이쯤 할게요. `training.switches.load()`는 그린 거리로 학습해 둔 작은 DeconvNet이에요. 가중치는 논문의 100분의 1쯤이에요. 사진을 넣고 디코더의 층마다 멈춰서, 맵이 거기까지 무엇을 알게 되었는지 볼게요.
+
+# %%
+network, scenes = training.switches.load(), datasets.load("streets", "test", size=training.switches.SIZE)
+photo, labels = scenes[training.switches.SHOWN[0]]
+with torch.no_grad():
+    kept = network.encode(datasets.normalise(photo)[None])
+    opened = dict(network.decode_steps(kept))
+chosen = ["fc6_deconv", "unpool5", "deconv5_3", "unpool4", "deconv4_3", "unpool3", "deconv3_3", "unpool2", "deconv2_2", "unpool1", "deconv1_2"]
+strength = {name: opened[name][0].abs().mean(0) for name in chosen}
+figures.images([photo, *strength.values()], columns=4, titles=[T(en="picture", ko="사진"), *chosen],
+               title=T(en="Unpooling scatters, deconvolution fills in: row by row the outline appears", ko="언풀링이 흩어 놓고 디컨볼루션이 채우면서, 윤곽이 점점 드러나요"))
+
+# %% [markdown] lang="en"
+# ### One switch, all the way
+#
+# Claim 3.6 says that the switches are stored like in a mirror. Let us catch one. The strongest place of the map after `unpool1` came out of one cell of `pool1`. Its switch was written down by the encoder, at the same level, from the same picture; and so it is at every level. We check all of them.
+
+# %% [markdown] lang="ko"
+# ### 스위치 하나를 끝까지 따라가기
+#
+# 주장 3.6에 따르면 스위치는 거울처럼 맞은편에 저장돼요. 하나를 붙잡아 볼게요. `unpool1`을 지난 맵에서 가장 센 자리는 `pool1`의 칸 하나에서 왔어요. 그 칸의 스위치는 인코더가 같은 단계에서, 같은 사진을 보고 적어 둔 거예요. 다른 단계도 모두 그런지 빠짐없이 확인해요.
+
+# %% tags=["claim-3.6", "nbval-check-output"]
+mirrored = {}
+for stage in (5, 4, 3, 2, 1):
+    above, written = opened[f"unpool{stage}"].flatten(2), kept.switches[stage - 1].flatten(2)
+    filled = above != 0
+    allowed = torch.zeros_like(filled).scatter_(2, written, True)     # en: where the encoder saw its maxima | ko: 인코더가 최댓값을 본 자리
+    mirrored[stage] = bool(filled.any() and (filled & ~allowed).sum() == 0)
+    print(f"pool{stage} -> unpool{stage}", tuple(kept.sizes[stage - 1]), T(en="numbers stand on switches only:", ko="값은 스위치 자리에만 있음:"), mirrored[stage])
+exercises.claims.decide("3.6")
+assert all(mirrored.values()) and len(mirrored) == 5
+
+# %% [markdown] lang="en"
+# Point at a pixel of the picture in the lab and follow it down through five poolings, and up again.
+
+# %% [markdown] lang="ko"
+# 실험실에서 사진의 픽셀 하나를 가리켜, 풀링 다섯 번을 따라 내려갔다가 다시 올라와 보세요.
+
+# %% tags=["lab"]
+labs.follow_switch()
+
+# %% [markdown] lang="en"
+# ## Exercises
+#
+# Four with a checker, one open. `check` draws random inputs and compares you with the course's own operation and with torch; `hint` gives the next hint; `solution` shows the code.
+
+# %% [markdown] lang="ko"
+# ## 연습 문제
+#
+# 네 문제는 자동으로 채점하고, 나머지 하나는 열린 문제예요. `check`는 입력을 무작위로 뽑아 여러분의 답을 강의 패키지의 연산, torch의 답과 비교해요. `hint`는 다음 힌트를, `solution`은 풀이를 보여 줘요.
+
+# %% [markdown] lang="en"
+# ### 1 · Pool and remember
+
+# %% [markdown] lang="ko"
+# ### 1 · 풀링하고 자리 기억하기
+
+# %%
+exercises.deconvnet.pool_and_remember.question()
+
+# %% tags=["stub:deconvnet.pool_and_remember"]
+#
+
+# %%
+exercises.deconvnet.pool_and_remember.check(pool_and_remember)
+
+# %% [markdown] lang="en"
+# ### 2 · Back to where it came from
+
+# %% [markdown] lang="ko"
+# ### 2 · 있던 자리로 되돌리기
+
+# %%
+exercises.deconvnet.put_back.question()
+
+# %% tags=["stub:deconvnet.put_back"]
+#
+
+# %%
+exercises.deconvnet.put_back.check(put_back)
+
+# %% [markdown] lang="en"
+# ### 3 · A deconvolution that enlarges nothing
+
+# %% [markdown] lang="ko"
+# ### 3 · 아무것도 키우지 않는 디컨볼루션
+
+# %%
+exercises.deconvnet.as_convolution.question()
+
+# %% tags=["stub:deconvnet.as_convolution"]
+#
+
+# %%
+exercises.deconvnet.as_convolution.check(as_convolution)
+
+# %% [markdown] lang="en"
+# ### 4 · Many proposals, one map
+
+# %% [markdown] lang="ko"
+# ### 4 · 후보 영역은 여럿, 맵은 하나
+
+# %%
+exercises.deconvnet.merge_proposals.question()
+
+# %% tags=["stub:deconvnet.merge_proposals"]
+#
+
+# %%
+exercises.deconvnet.merge_proposals.check(merge_proposals)
+
+# %% [markdown] lang="en"
+# ### 5 · What travels through the switches?
+
+# %% [markdown] lang="ko"
+# ### 5 · 스위치를 타고 가는 것은 무엇일까요?
+
+# %%
+exercises.deconvnet.open_swap.question()
+
+# %%
+progress()
