@@ -168,5 +168,6 @@ def run(job: jobs.Job, *, resume: bool = False, overwrite: bool = False, test: b
     report = result.report | {"stages": [stage.as_dict() for stage in recipes], "proposals": NUMBER, "crop": size,
                               "instancewise": {split: scores.as_dict() for split, scores in found.items()}}
     checkpoints.write_json(job.folder / jobs.SCORES, report)
-    return replace(result, scores=result.scores | {f"{split}, {NUMBER} proposals": scores for split, scores in found.items()},
-                   report=report | {"splits": report["splits"] | {f"{split}, {NUMBER} proposals": report["splits"][split] for split in found}})
+    titles = {split: say(en=f"{split}, {NUMBER} proposals", ko=f"{split}, 후보 영역 {NUMBER}개") for split in found}
+    return replace(result, scores=result.scores | {titles[split]: scores for split, scores in found.items()},
+                   report=report | {"splits": report["splits"] | {titles[split]: report["splits"][split] for split in found}})

@@ -34,8 +34,7 @@ def test_one_seed_is_one_start_wherever_the_start_is_not_the_question(chapter):
         assert torch.equal(first["features.conv3_2.weight"], other["features.conv3_2.weight"]), variant
     bare = dict(zip(chapter.variants[1:], others, strict=True))["deconvnet_no_batch_norm"]
     # He's variance where nothing rescales the signal; with the release's 0.01 it would die
-    assert bare["decoder.deconv3_1.deconv.weight"].std() > 1.5 * first["decoder.deconv3_1.deconv.weight"].std() or chapter.options_of("deconvnet")["width"] < 0.05
-    assert not torch.equal(bare["decoder.deconv3_1.deconv.weight"], first["decoder.deconv3_1.deconv.weight"])
+    assert bare["decoder.deconv3_1.deconv.weight"].std() > 1.5 * first["decoder.deconv3_1.deconv.weight"].std()
 
 
 def test_rows(chapter):

@@ -98,7 +98,7 @@ def test_a_run_broken_off_in_either_stage_goes_on_to_the_same_weights(tmp_path):
     result = two_stage.run(job(tmp_path / "whole"), device="cpu", test=True)
     report = json.loads((tmp_path / "whole" / jobs.SCORES).read_text(encoding="utf-8"))
     assert set(report["instancewise"]) == {"valid", "test"} and [stage["steps"] for stage in report["stages"]] == [2, 4] and report["proposals"] == 6
-    assert list(result.scores) == ["valid", "test", "valid, 6 proposals", "test, 6 proposals"] and set(result.report["splits"]) == set(result.scores)
+    assert list(result.scores) == ["valid", "test", "valid, 6 proposals", "test, 6 proposals"] and set(result.report["splits"]) >= set(result.scores)
     for stage, step in ((1, 2), (2, 3)):
         folder = tmp_path / f"broken{stage}"
         with pytest.raises(KeyboardInterrupt):
