@@ -151,7 +151,7 @@ export default {
           name: `before${i + 1}`,
           label: t("before", { n: i + 1 }),
           point(r, c, { pinned }) {
-            const way = lead(levelsOf(pictureOf(lab.state)), i + 1, [r, c], lab.state.rank);
+            const way = lead(levelsOf(pictureOf(lab.state)), i + 1, [r, c], Number(lab.state.rank));
             aim(way[way.length - 1], pinned);
           },
         }),
@@ -178,7 +178,15 @@ export default {
         },
         enabled: () => !lab.result || lab.result.way[lab.result.way.length - 1].join() !== kept().join(),
       }),
-      lab.slider({ field: "rank", label: t("rank"), high: most, show: (v) => t(v === 1 ? "strongest" : "nth", { n: v }) }),
+      lab.slider({
+        field: "rank",
+        label: t("rank"),
+        low: 1,
+        high: most,
+        get: () => Number(lab.state.rank),
+        set: (v) => lab.change({ rank: String(v) }),
+        show: (v) => t(v === 1 ? "strongest" : "nth", { n: v }),
+      }),
       lab.choice({
         field: "picture",
         label: t("picture"),
@@ -194,7 +202,7 @@ export default {
     lab.tryThis([
       { text: t("try1"), press: tried({}) },
       { text: t("try2"), press: tried({ pixel: [initial.pixel[0], Math.min(initial.pixel[1] + 1, width - 1)] }) },
-      { text: t("try3"), press: tried({ rank: 2 }) },
+      { text: t("try3"), press: tried({ rank: "2" }) },
     ]);
 
     // ---------------------------------------------------------------- drawing
@@ -243,11 +251,12 @@ export default {
         const n = pictureOf(state),
           levels = levelsOf(n),
           pixel = hovered || kept(state),
-          steps = follow(levels, pixel, state.rank),
+          rank = Number(state.rank),
+          steps = follow(levels, pixel, rank),
           // From the maximum in the pixel's window at the last pooling, down.
           top = steps[count - 1],
           start = [2 * top.cell[0] + (top.points >> 1), 2 * top.cell[1] + (top.points & 1)],
-          way = lead(levels, count, start, state.rank),
+          way = lead(levels, count, start, rank),
           lost = steps.findIndex(({ wins }) => !wins),
           arrows = [top.points, ...way.slice(1).map(([r, c]) => 2 * (r & 1) + (c & 1))];
         const words = [[t("address"), "muted"]];

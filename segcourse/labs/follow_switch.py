@@ -129,7 +129,7 @@ class FollowSwitchLab(Lab):
     fields = (
         Field(name="picture", kind="choice", default="1", options=tuple(str(n) for n in range(1, MOST + 1))),
         Field(name="pixel", kind="cell", default=PIXEL),
-        Field(name="rank", kind="int", default=1, low=1, high=RANKS),
+        Field(name="rank", kind="choice", default="1", options=tuple(str(n) for n in range(1, RANKS + 1))),
     )
 
     def __init__(self, *, model: nn.Module | None = None, dataset=None, show=None, **state):
@@ -147,7 +147,7 @@ class FollowSwitchLab(Lab):
             self.images = torch.stack([dataset[n][0] for n in numbers])
             own = copy.deepcopy(model).cpu()
             self.traces = [trace(own, image) for image in self.images]
-        super().__init__(**{name: str(value) if name == "picture" else value for name, value in state.items()})
+        super().__init__(**{name: str(value) if name in ("picture", "rank") else value for name, value in state.items()})
 
     @classmethod
     def agree(cls, state):

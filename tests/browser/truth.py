@@ -359,7 +359,7 @@ def follow_switch(seen):
     lab, state = module("follow_switch"), seen["state"]
     images, traces = lab.shipped()
     of, pixel = traces[min(int(state["picture"]), len(images)) - 1], tuple(state["pixel"])
-    steps = lab.goes(of, pixel, state["rank"])
+    steps = lab.goes(of, pixel, int(state["rank"]))
     for level, (channel, _, _) in enumerate(steps, 1):
         if level > 1:
             close(seen, f"before{level}", of.before[level - 1][channel].astype(float))
@@ -373,7 +373,7 @@ def follow_switch(seen):
         assert f"At pool{kept + 1}, in channel {channel + 1}, the maximum stands {quarters[points]}" in seen["line"], seen["line"]
     cell = tuple(v >> lab.LEVELS for v in pixel)
     points = steps[-1][1]
-    way = lab.lead(of, lab.LEVELS, (2 * cell[0] + points // 2, 2 * cell[1] + points % 2), state["rank"])
+    way = lab.lead(of, lab.LEVELS, (2 * cell[0] + points // 2, 2 * cell[1] + points % 2), int(state["rank"]))
     end = way[-1]
     assert ("lead back to this very pixel" in seen["line"]) == (end == pixel)
     assert seen["formula"][0].endswith(f"= pixel ({end[0] + 1}, {end[1] + 1})"), (end, seen["formula"])

@@ -101,7 +101,7 @@ def test_switches_lead_down_to_a_pixel(in_node, level, cell):
 def test_the_state_is_set_by_words_and_by_numbers():
     assert labs.follow_switch(picture=2, pixel=(3, 4), rank=3).value == "picture=2 pixel=3,4 rank=3"
     assert labs.follow_switch(pixel=None).state["pixel"] == code.PIXEL
-    with pytest.raises(LabValueError, match="rank must be a whole number from 1 to 5, got '6'"):
+    with pytest.raises(LabValueError, match="rank must be one of 1, 2, 3, 4, 5, got '6'"):
         labs.follow_switch(rank=6)
     with reading("ko"), pytest.raises(LabValueError, match="주세요"):
         labs.follow_switch(ranks=1)
