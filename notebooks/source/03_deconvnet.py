@@ -412,6 +412,53 @@ assert all(mirrored.values()) and len(mirrored) == 5
 labs.follow_switch()
 
 # %% [markdown] lang="en"
+# ## Train it
+#
+# A DeconvNet with an eighth of the channels and an fc6 of 2x2, on streets of 64x64 pixels, so that the code is a single cell as in the paper. From nothing, with batch normalisation behind every layer. Where a GPU and CamVid are at hand, `DATA = "camvid"` trains the network at full size.
+
+# %% [markdown] lang="ko"
+# ## 학습해 보기
+#
+# 채널을 8분의 1로 줄이고 fc6을 2x2로 만든 DeconvNet이 64x64 거리 그림으로 학습해요. 논문처럼 코드가 칸 하나예요. 처음부터 학습하고, 층마다 배치 정규화가 뒤따라요. GPU와 CamVid가 있다면 `DATA = "camvid"`로 바꿔 보세요. 원래 크기의 네트워크를 학습시켜요.
+
+# %% tags=["parameters"]
+DATA = "streets"
+SEED = 0
+
+# %% tags=["train"]
+experiment = training.experiments.get("03", data=DATA)
+model, scores, row = experiment.run("deconvnet", seed=SEED, callbacks=[figures.LiveCurve()])
+
+# %%
+test = experiment.data("test")
+chosen = [3, 11, 27]
+pictures, truths = zip(*(test[i] for i in chosen))
+figures.prediction_rows(pictures, truths, [training.predict(model, picture) for picture in pictures])
+
+# %% [markdown] lang="en"
+# ## Large things, small things
+#
+# Back to the first complaint. `segcourse bench chapter 03` trained four networks on streets of 128x192 with three seeds each, all with as many steps: a VGG16 cut where a cell sees 40 pixels; DeconvNet on the whole picture; DeconvNet on object proposals, whose maps are merged; and the same in two stages. The recall of an object is the share of its pixels that got its class, and objects are sorted by their size, the square root of their pixels.
+
+# %% [markdown] lang="ko"
+# ## 큰 물체와 작은 물체
+#
+# 첫 번째 불만으로 돌아갈게요. `segcourse bench chapter 03`으로 네트워크 네 개를 128x192 거리 그림에서 시드 3개씩 미리 학습시켜 두었어요. 스텝 수는 모두 같아요. 칸 하나가 40픽셀을 보는 곳에서 자른 VGG16, 사진을 통째로 보는 DeconvNet, 후보 영역마다 예측해서 합치는 DeconvNet, 그리고 이걸 두 단계로 학습한 DeconvNet이에요. 물체의 재현율은 물체의 픽셀 가운데 제 클래스를 받은 몫이고, 물체는 픽셀 수의 제곱근으로 잰 크기에 따라 나눠요.
+
+# %% tags=["for-claim-3.2", "for-claim-3.4a"]
+results = experiment.results()
+
+def recall(variant):
+    """Size of objects -> their recall, the mean over the seeds."""
+    tables = [row["recall"] for row in results["rows"] if row["variant"] == variant]
+    return {part["from"]: sum(table[n]["recall"] for table in tables) / len(tables) for n, part in enumerate(tables[0]) if part["objects"]}
+
+# %% tags=["look"]
+called = {"forty_pixels": T(en="40 pixels", ko="40픽셀"), "whole": T(en="whole picture", ko="사진 통째로"), "one_stage": T(en="proposals", ko="후보 영역")}
+figures.lines({name: (list(recall(variant)), list(recall(variant).values())) for variant, name in called.items()}, as_percent=True,
+              x_label=T(en="size of the object, pixels (from)", ko="물체의 크기, 픽셀(이상)"), y_label=T(en="recall", ko="재현율"))
+
+# %% [markdown] lang="en"
 # ## Exercises
 #
 # Four with a checker, one open. `check` draws random inputs and compares you with the course's own operation and with torch; `hint` gives the next hint; `solution` shows the code.
