@@ -458,6 +458,83 @@ called = {"forty_pixels": T(en="40 pixels", ko="40픽셀"), "whole": T(en="whole
 figures.lines({name: (list(recall(variant)), list(recall(variant).values())) for variant, name in called.items()}, as_percent=True,
               x_label=T(en="size of the object, pixels (from)", ko="물체의 크기, 픽셀(이상)"), y_label=T(en="recall", ko="재현율"))
 
+# %% tags=["claim-3.2", "nbval-check-output"]
+small, large = (min, max)
+fixed = recall("forty_pixels")
+best = max(fixed, key=fixed.get)
+for size, share in fixed.items():
+    print(T(en=f"objects from {size} pixels: recall", ko=f"{size}픽셀부터, 재현율"), f"{share:.0%}")
+exercises.claims.decide("3.2")
+assert fixed[small(fixed)] < fixed[best] and fixed[large(fixed)] < fixed[best]
+
+# %% [markdown] lang="en"
+# ### How much of the picture does one pixel need?
+#
+# Claim 3.2a says that recognising takes a *very large* field. Take the trained network above, grey out everything beyond a square around one pixel, and see how often that pixel still gets its class. The square grows from 8 to 64 pixels.
+
+# %% [markdown] lang="ko"
+# ### 픽셀 하나에 사진이 얼마나 필요할까요?
+#
+# 주장 3.2a에 따르면 알아보려면 수용 영역이 *아주* 커야 해요. 위에서 학습한 네트워크에 사진을 보여 주되, 픽셀 하나를 둘러싼 정사각형 바깥은 모두 회색으로 가려요. 그래도 그 픽셀이 제 클래스를 받는지 세어 볼게요. 정사각형은 8픽셀에서 64픽셀까지 키워요.
+
+# %% tags=["for-claim-3.2a"]
+inputs, answers = test.stack(range(100))
+inputs, side = datasets.normalise(inputs), 64
+accuracy = {}
+for reach in (4, 8, 12, 16, 24, 32):
+    shown = torch.zeros_like(inputs)
+    window = slice(side // 2 - reach, side // 2 + reach)
+    shown[:, :, window, window] = inputs[:, :, window, window]
+    with torch.no_grad():
+        guess = model(shown).argmax(1)[:, side // 2, side // 2]
+    truth_there = answers[:, side // 2, side // 2]
+    accuracy[2 * reach] = (guess == truth_there)[truth_there < 11].double().mean().item()
+
+# %% tags=["claim-3.2a"]
+figures.lines({T(en="the pixel in the middle", ko="한가운데 픽셀"): (list(accuracy), list(accuracy.values()))}, as_percent=True,
+              x_label=T(en="side of the square that is shown, pixels", ko="보여 준 정사각형의 한 변, 픽셀"), y_label=T(en="right", ko="맞힌 비율"))
+
+# %% [markdown] lang="en"
+# ### Many windows instead of one
+#
+# DeconvNet's real answer to large and small is not the bottleneck. It is that the network is never asked for the whole picture. A **proposal** generator draws boxes that might hold an object; each box is cut out, stretched to the network's square, predicted, and pasted back. The paper uses edge boxes; `training.proposals` is a simpler one: it merges patches of like colour and ranks their boxes by contrast and outline. Where boxes overlap, each pixel takes the **maximum** of the scores.
+
+# %% [markdown] lang="ko"
+# ### 창 하나 대신 창 여러 개
+#
+# 크고 작은 물체에 대한 DeconvNet의 진짜 답은 병목이 아니에요. 사진 전체를 한 번에 묻지 않는다는 점이에요. **후보 영역**(object proposal) 생성기가 물체가 있을 만한 상자를 그리면, 상자마다 잘라 내서 네트워크의 정사각형에 맞게 늘이고, 예측하고, 제자리에 붙여요. 논문은 edge boxes를 써요. `training.proposals`는 더 간단해요. 색이 비슷한 조각을 합쳐 나가면서, 그 상자에 대비와 윤곽으로 순위를 매겨요. 상자가 겹치는 픽셀은 점수 중에서 **최댓값**을 가져요.
+
+# %% tags=["lab"]
+labs.proposals()
+
+# %% [markdown] lang="en"
+# ## The switch swap
+#
+# Now the question that the paper does not ask. Two things travel from the encoder to the decoder: the code, and the switches. The story is that the code says *what* and the switches say *where*. Take picture A and picture B, decode B's code with A's switches. Whose labels will come out?
+#
+# Say it before you see it. Then use the lab, and try also the mean code of many pictures, which knows nothing of this one, and a code of zeros.
+
+# %% [markdown] lang="ko"
+# ## 스위치 바꿔 끼우기
+#
+# 이제 논문이 묻지 않은 것을 물어볼게요. 인코더에서 디코더로 건너가는 것은 두 가지, 코드와 스위치예요. 코드는 *무엇*인지를, 스위치는 *어디*인지를 말한다고들 해요. 사진 A와 B를 골라, B의 코드를 A의 스위치로 디코딩해 보세요. 누구의 레이블이 나올까요?
+#
+# 해 보기 전에 먼저 골라 보세요. 그런 다음 실험실에서, 여러 사진의 코드를 평균 낸 것(이 사진은 하나도 몰라요)과 0으로만 채운 코드도 넣어 보세요.
+
+# %% tags=["lab"]
+labs.switch_swap()
+
+# %%
+kinds = {"": T(en="own code, own switches", ko="제 코드, 제 스위치"), "_other_code": T(en="B's code, A's switches, against A", ko="B의 코드, A의 스위치, A와 비교"),
+         "_other_switches": T(en="the same, against B", ko="같은 결과, B와 비교"), "_mean_code": T(en="mean code, own switches", ko="평균 코드, 제 스위치"),
+         "_zero_code": T(en="code of zeros, own switches", ko="0으로 채운 코드, 제 스위치"), "_random_switches": T(en="own code, random switches", ko="제 코드, 무작위 스위치")}
+
+def mean_and_sd(variant, metric="miou"):
+    values = torch.tensor([row[metric] for row in results["rows"] if row["variant"] == variant], dtype=torch.double)
+    return f"{100 * values.mean():.1f} ± {100 * values.std():.1f}"
+
+figures.table([[name, mean_and_sd(f"deconvnet{kind}"), mean_and_sd(f"segnet{kind}")] for kind, name in kinds.items()], [T(en="mIoU, test split", ko="mIoU, 테스트 사진"), "DeconvNet", "SegNet"])
+
 # %% [markdown] lang="en"
 # ## Exercises
 #
