@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from segcourse import exercises, language, ops
+from segcourse import exercises, language
 from segcourse.exercises.engine import numbers
 
 CHECKED = [exercise.name for exercise in exercises.all("deconvnet") if not exercise.open]
