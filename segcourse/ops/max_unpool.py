@@ -47,7 +47,7 @@ def max_unpool2d(pooled: Tensor, switches: Tensor, output_size: tuple[int, int])
     """Put each number of pooled (N, C, h, w) where its switch points, zeros everywhere else: (N, C, H, W) with (H, W) = `output_size`.
 
     `output_size` is the size of the map that was pooled: a side of 45 and one of 46 both leave 23, so that it must be told. Where windows
-    overlap, several may point at one place: the last in reading order is written over the others (on a GPU any of them), and each of them receives
+    overlap, several may point at one place: the last in reading order is written over the others (on several threads of torch, or a GPU, any of them), and each of them receives
     the place's gradient, as in torch's max_unpool2d. Straight out of a pooling they are equal, and it does not matter.
     Raises ValueError for switches of another shape, or that point outside output_size: they belong to another map. TypeError where they are no int64.
     """

@@ -1,13 +1,15 @@
 """Streets: the same on every Python, fast, at any size, and not to be told by colour or place."""
 
 import hashlib
+import random
+import statistics
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from segcourse import datasets, training
 from segcourse.datasets import palettes, streets
@@ -105,23 +107,38 @@ def test_instances_lie_on_the_classes_that_are_counted():
             assert len(label[numbers == number].unique()) == 1, "one object has one class"
 
 
+def yardstick():
+    """Work of a scene's kind, Python's own and Pillow's, which took 5.0 ms of the quiet core that drew 190 scenes a second."""
+    rng, canvas = random.Random(0), Image.new("RGB", (256, 192))
+    draw = ImageDraw.Draw(canvas)
+    for _ in range(200):
+        corners = [(256 * rng.random(), 192 * rng.random()) for _ in range(6)]
+        draw.polygon(corners, fill=tuple(int(255 * rng.random()) for _ in range(3)))
+    picture = np.asarray(canvas, np.float32)
+    return np.clip(0.9 * picture + picture.mean((0, 1)), 0, 255).astype(np.uint8)
+
+
 def test_a_hundred_and_fifty_a_second():
-    # On one core, by its own time: other programs and waiting threads do not count. They still take from the caches, so the quietest of several rounds
-    # over the same scenes is nearest to the program's own cost.
+    # 150 a second of one core whose yardstick takes 5 ms, which is 4/3 of it a scene. A core whose neighbours are busy draws between 100 and 190 scenes a
+    # second, by its own time too (clock and caches are shared), and then its yardstick is slower as well: only the two beside each other say anything.
     data = datasets.load("streets", "train", length=600)
-    threads, rates = torch.get_num_threads(), []
+    threads, costs = torch.get_num_threads(), []
     torch.set_num_threads(1)
     try:
         data[0]
-        while len(rates) < 12 and max(rates, default=0) < 150:
+        for first in range(1, 301, 10):
             start = time.thread_time()
-            for index in range(1, 101):
+            for index in range(first, first + 10):
                 data[index]
-            rates.append(100 / (time.thread_time() - start))
+            middle = time.thread_time()
+            for _ in range(10):
+                yardstick()
+            costs.append((middle - start) / (time.thread_time() - middle))
     finally:
         torch.set_num_threads(threads)
-    print(f"{max(rates):.0f} images of 96x128 a second of one core")
-    assert max(rates) >= 150, f"{max(rates):.0f} images of 96x128 a second of one core"
+    cost = statistics.median(costs)
+    print(f"a scene of 96x128 costs {cost:.2f} yardsticks, {200 / cost:.0f} a second of a quiet core")
+    assert cost <= 200 / 150, f"a scene of 96x128 costs {cost:.2f} yardsticks"
 
 
 def histogram_miou(bands: int) -> float:

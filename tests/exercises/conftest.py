@@ -36,3 +36,15 @@ def run():
 def solution_code():
     """solution_code(exercise): the code that `exercise.solution()` shows."""
     return lambda exercise: re.search(r"```python\n(.*?)```", exercise.solution_text(), re.S)[1]
+
+
+@pytest.fixture
+def judge():
+    """judge("fcn.stamp_and_add", function, status, kind): the exercise says this of the function, and its next hint is that of the kind of mistake."""
+    def judged(name, function, status, kind):
+        exercise = exercises.get(name)
+        verdict = exercise.check(function)
+        assert (verdict.status, verdict.mistake) == (status, kind), repr(verdict)
+        if kind:
+            assert exercise.next_hint() == exercise.mistakes[kind]
+    return judged

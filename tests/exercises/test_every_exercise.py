@@ -1,10 +1,10 @@
-"""What holds for the exercises of every chapter: both languages say the same."""
+"""What holds for the exercises of every chapter: solutions pass, stubs are no attempts, both languages say the same."""
 
 import re
 
 import pytest
 
-from segcourse import exercises
+from segcourse import exercises, language
 from segcourse.authoring import korean
 
 
@@ -25,3 +25,13 @@ def test_both_languages_say_the_same(name):
         for pattern in (r"`[^`]+`", r"\$[^$]+\$"):
             assert set(re.findall(pattern, text.en)) == set(re.findall(pattern, text.ko)), text.ko
         assert len(re.findall(r"^\* ", text.en, re.M)) == len(re.findall(r"^\* ", text.ko, re.M))
+
+
+@pytest.mark.parametrize("name", [exercise.name for exercise in exercises.all() if not exercise.open])
+@pytest.mark.parametrize("spoken", language.LANGUAGES)
+def test_the_solution_as_shown_passes_and_the_stub_is_no_attempt(name, spoken, run, solution_code):
+    exercise = exercises.get(name)
+    with language.reading(spoken):
+        assert exercise.check(run(solution_code(exercise), name)).status == "correct"
+        assert exercise.check(run(exercise.stub(spoken), name)).status == "not attempted"
+        assert exercise.check(exercise.answer).status == "correct"

@@ -46,8 +46,13 @@ def torchs_pool(x, kernel, stride=None, padding=0, ceil_mode=False):
 
 
 def torchs_unpool(pooled, switches, size):
-    """torch's kernel itself: F.max_unpool2d would ask for the pooling's numbers first."""
-    return torch._C._nn.max_unpool2d(pooled, switches, size)
+    """torch's kernel itself: F.max_unpool2d would ask for the pooling's numbers first. On one thread: several race for a place that several windows chose."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return torch._C._nn.max_unpool2d(pooled, switches, size)
+    finally:
+        torch.set_num_threads(threads)
 
 
 # -- pooling -----------------------------------------------------------------------------------------------------------------------------
