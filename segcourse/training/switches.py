@@ -16,7 +16,7 @@ from segcourse.language import say
 FORMAT = "segcourse-switches-1"
 SIZE = (96, 128)
 SHOWN = (45, 61, 10, 28, 3, 52)          # of the test split; the first three are those of the lab of the denser map
-STEPS = 500
+STEPS = 400
 
 
 def results() -> Path:
