@@ -370,12 +370,14 @@ figures.table(rows, [T(en="the way back", ko="되돌아가는 길"), T(en="map",
 #
 # 크기 이야기는 이쯤 할게요. `training.switches.load()`는 그린 거리로 학습해 둔 작은 DeconvNet이에요. 가중치는 논문의 100분의 1쯤이에요. 사진을 넣고 디코더의 층마다 멈춰서, 맵이 거기까지 무엇을 알게 되었는지 볼게요.
 
-# %%
+# %% tags=["for-claim-3.6", "for-claim-3.2a"]
 network, scenes = training.switches.load(), datasets.load("streets", "test", size=training.switches.SIZE)
 photo, labels = scenes[training.switches.SHOWN[0]]
 with torch.no_grad():
     kept = network.encode(datasets.normalise(photo)[None])
     opened = dict(network.decode_steps(kept))
+
+# %%
 chosen = ["fc6_deconv", "unpool5", "deconv5_3", "unpool4", "deconv4_3", "unpool3", "deconv3_3", "unpool2", "deconv2_2", "unpool1", "deconv1_2"]
 strength = {name: opened[name][0].abs().mean(0) for name in chosen}
 figures.images([photo, *strength.values()], columns=4, titles=[T(en="picture", ko="사진"), *chosen],
@@ -481,13 +483,17 @@ figures.table([[name, f"{s.miou:.1%}", f"{s.boundary_iou:.1%}"] for name, s in f
 #
 # 첫 번째 불만으로 돌아갈게요. `segcourse bench chapter 03`으로 네트워크 네 개를 128x192 거리 그림에서 시드 3개씩 미리 학습시켜 두었어요. 스텝 수는 모두 같아요. 칸 하나가 40픽셀을 보는 곳에서 자른 VGG16, 사진을 통째로 보는 DeconvNet, 후보 영역마다 예측해서 합치는 DeconvNet, 그리고 이걸 두 단계로 학습한 DeconvNet이에요. 물체의 재현율은 물체의 픽셀 가운데 제 클래스를 받은 몫이고, 물체는 픽셀 수의 제곱근으로 잰 크기에 따라 나눠요.
 
-# %% tags=["for-claim-3.2", "for-claim-3.4a"]
-results = experiment.results()
+# %% tags=["for-claim-3.2", "for-claim-3.4a", "for-claim-3.7"]
+results = training.experiments.get("03").results()
 
 def recall(variant):
     """Size of objects -> their recall, the mean over the seeds."""
     tables = [row["recall"] for row in results["rows"] if row["variant"] == variant]
     return {part["from"]: sum(table[n]["recall"] for table in tables) / len(tables) for n, part in enumerate(tables[0]) if part["objects"]}
+
+def mean(variant, metric="miou"):
+    values = [row[metric] for row in results["rows"] if row["variant"] == variant]
+    return sum(values) / len(values)
 
 # %% tags=["look"]
 called = {"forty_pixels": T(en="40 pixels", ko="40픽셀"), "whole": T(en="whole picture", ko="사진 통째로"), "one_stage": T(en="proposals", ko="후보 영역")}
@@ -495,41 +501,44 @@ figures.lines({name: (list(recall(variant)), list(recall(variant).values())) for
               x_label=T(en="size of the object, pixels (from)", ko="물체의 크기, 픽셀(이상)"), y_label=T(en="recall", ko="재현율"))
 
 # %% tags=["claim-3.2", "nbval-check-output"]
-small, large = (min, max)
 fixed = recall("forty_pixels")
 best = max(fixed, key=fixed.get)
 for size, share in fixed.items():
     print(T(en=f"objects from {size} pixels: recall", ko=f"{size}픽셀부터, 재현율"), f"{share:.0%}")
 exercises.claims.decide("3.2")
-assert fixed[small(fixed)] < fixed[best] and fixed[large(fixed)] < fixed[best]
+assert fixed[min(fixed)] < fixed[best] and fixed[max(fixed)] < fixed[best]
 
+@@AFTER32@@
 # %% [markdown] lang="en"
 # ### How much of the picture does one pixel need?
 #
-# Claim 3.2a says that recognising takes a *very large* field. Take the trained network above, grey out everything beyond a square around one pixel, and see how often that pixel still gets its class. The square grows from 8 to 64 pixels.
+# Claim 3.2a says that recognising takes a *very large* field. Take the network that we opened above, grey out everything beyond a square around one pixel, and see how often that pixel still gets its class. The square grows until it covers the picture.
 
 # %% [markdown] lang="ko"
 # ### 픽셀 하나에 사진이 얼마나 필요할까요?
 #
-# 주장 3.2a에 따르면 알아보려면 수용 영역이 *아주* 커야 해요. 위에서 학습한 네트워크에 사진을 보여 주되, 픽셀 하나를 둘러싼 정사각형 바깥은 모두 회색으로 가려요. 그래도 그 픽셀이 제 클래스를 받는지 세어 볼게요. 정사각형은 8픽셀에서 64픽셀까지 키워요.
+# 주장 3.2a에 따르면 알아보려면 수용 영역이 *아주* 커야 해요. 위에서 열어 본 네트워크에 사진을 보여 주되, 픽셀 하나를 둘러싼 정사각형 바깥은 모두 회색으로 가려요. 그래도 그 픽셀이 제 클래스를 받는지 세어 볼게요. 정사각형은 사진을 다 덮을 때까지 키워요.
 
 # %% tags=["for-claim-3.2a"]
-inputs, answers = test.stack(range(100))
-inputs, side = datasets.normalise(inputs), 64
+shown, answers = scenes.stack(range(60))
+shown, (height, width) = datasets.normalise(shown), training.switches.SIZE
 accuracy = {}
-for reach in (4, 8, 12, 16, 24, 32):
-    shown = torch.zeros_like(inputs)
-    window = slice(side // 2 - reach, side // 2 + reach)
-    shown[:, :, window, window] = inputs[:, :, window, window]
-    with torch.no_grad():
-        guess = model(shown).argmax(1)[:, side // 2, side // 2]
-    truth_there = answers[:, side // 2, side // 2]
-    accuracy[2 * reach] = (guess == truth_there)[truth_there < 11].double().mean().item()
+for side in (8, 16, 24, 32, 48, 64, 96, 256):     # en: 256 covers the picture | ko: 256이면 사진을 다 덮어요
+    right = []
+    for y, x in ((32, 32), (32, 96), (64, 32), (64, 96)):     # en: four pixels of each picture | ko: 사진마다 네 픽셀
+        masked = torch.zeros_like(shown)
+        window = (..., slice(max(y - side // 2, 0), y + side // 2), slice(max(x - side // 2, 0), x + side // 2))
+        masked[window] = shown[window]
+        with torch.no_grad():
+            guess = network(masked).argmax(1)[:, y, x]
+        right.append((guess == answers[:, y, x])[answers[:, y, x] < 11].double())
+    accuracy[min(side, width)] = torch.cat(right).mean().item()
 
-# %% tags=["claim-3.2a"]
+# %% tags=["look"]
 figures.lines({T(en="the pixel in the middle", ko="한가운데 픽셀"): (list(accuracy), list(accuracy.values()))}, as_percent=True,
               x_label=T(en="side of the square that is shown, pixels", ko="보여 준 정사각형의 한 변, 픽셀"), y_label=T(en="right", ko="맞힌 비율"))
 
+@@C32A@@
 # %% [markdown] lang="en"
 # ### Many windows instead of one
 #
@@ -542,6 +551,106 @@ figures.lines({T(en="the pixel in the middle", ko="한가운데 픽셀"): (list(
 
 # %% tags=["lab"]
 labs.proposals()
+
+# %% [markdown] lang="en"
+# ### One cell, or many boxes?
+#
+# Claim 3.4a says that shrinking to 1x1 is the cure for large and small things. Look at the figure above again, now in numbers: DeconvNet on the whole picture shrinks it to a single cell; DeconvNet on 25 boxes shrinks each of them to a single cell. Both have one and the same architecture, the same trunk to begin with and as many steps.
+
+# %% [markdown] lang="ko"
+# ### 칸 하나일까요, 상자 여러 개일까요?
+#
+# 주장 3.4a에 따르면 물체가 너무 크거나 작아서 생기는 문제는 1x1까지 줄이면 풀려요. 위의 그림을 이번에는 숫자로 볼게요. 사진을 통째로 보는 DeconvNet은 사진 한 장을 칸 하나로 줄여요. 상자 25개를 보는 DeconvNet은 상자마다 칸 하나로 줄여요. 네트워크 구조, 처음의 몸통, 스텝 수는 모두 같아요.
+
+# %% tags=["claim-3.4a", "nbval-check-output"]
+one_cell, boxes = recall("whole"), recall("one_stage")
+for size in one_cell:
+    print(T(en=f"objects from {size} pixels: whole picture", ko=f"{size}픽셀부터, 사진 통째로"), f"{one_cell[size]:.0%}", "|", T(en="25 boxes", ko="상자 25개"), f"{boxes[size]:.0%}")
+exercises.claims.decide("3.4a")
+@@A34A@@
+
+@@T34A@@
+
+# %% [markdown] lang="en"
+# ### One network or several?
+#
+# Claim 3.8 speaks of several networks, each of which looks at a part of the image. Let us watch what happens in one prediction: we note every square that comes out of the network, merge them ourselves, and compare.
+
+# %% [markdown] lang="ko"
+# ### 네트워크는 하나일까요, 여럿일까요?
+#
+# 주장 3.8은 네트워크 여러 개가 저마다 이미지의 한 부분을 본다고 해요. 예측 한 번에 무슨 일이 일어나는지 지켜볼게요. 네트워크에서 나오는 정사각형을 빠짐없이 적어 두었다가, 직접 합쳐서 비교해 봐요.
+
+# %% tags=["claim-3.8", "nbval-check-output"]
+only, looks = training.switches.load(), []
+places = training.proposals.covering(street, 12)
+only.seg_score.register_forward_hook(lambda layer, inputs, scores: looks.extend(scores))
+merged = training.instancewise.predict(only, street, places, 64)
+
+ours = torch.full((11, *street.shape[1:]), -torch.inf)
+for (top, left, bottom, right), scores in zip(places.tolist(), looks):
+    pasted = F.interpolate(scores[None], size=(bottom - top, right - left), mode="bilinear", align_corners=False)[0]
+    ours[:, top:bottom, left:right] = torch.maximum(ours[:, top:bottom, left:right], pasted)
+gap = (ours.softmax(0) - merged).abs().max().item()
+print(T(en="networks: 1, boxes:", ko="네트워크: 1개, 상자:"), len(places), "|", T(en="squares that came out of it:", ko="네트워크에서 나온 정사각형:"), len(looks))
+print(T(en="merged by maximum, ours against the package:", ko="최댓값으로 합친 결과, 직접 한 것과 패키지의 차이:"), "< 1e-6" if gap < 1e-6 else gap)
+exercises.claims.decide("3.8")
+assert len(looks) == len(places) == 12 and gap < 1e-6
+
+# %% [markdown] lang="en"
+# Half right: parts of the image, yes, but one network, whose weights look at every box in turn. Two networks only come together in the ensemble with FCN.
+#
+# ### Easy things first
+#
+# Claim 3.7 names two aids to training. The one is batch normalisation, 29 times. The other is a **curriculum**: in a first stage every crop has one object in its middle and only that object is labelled; in a second stage come proposals with everything in them labelled. Here are both kinds of crop.
+
+# %% [markdown] lang="ko"
+# 반만 맞았어요. 이미지를 부분으로 나눠 보는 것은 맞지만 네트워크는 하나예요. 같은 가중치로 상자를 차례차례 봐요. 네트워크 두 개를 함께 쓰는 것은 FCN과의 앙상블뿐이에요.
+#
+# ### 쉬운 것부터
+#
+# 주장 3.7에는 학습을 돕는 방법이 두 가지 나와요. 하나는 29번 들어가는 배치 정규화예요. 다른 하나는 **커리큘럼 학습**이에요. 첫 단계의 크롭에는 한가운데에 물체가 하나 있고 그 물체에만 레이블이 있어요. 둘째 단계에는 후보 영역이 들어오고 그 안의 모든 것에 레이블이 있어요. 두 가지 크롭을 볼게요.
+
+# %% tags=["for-claim-3.7"]
+few = datasets.load("streets", "train", size=(128, 192), length=8)
+first, second = training.crops.ObjectCrops(few, 64), training.crops.ProposalCrops(few, 64, 25)
+
+def classes(crops):
+    """How many classes are labelled in each crop, background and void left out."""
+    return [len(set(label.unique().tolist()) - {11, 12}) for _, label in (crops[i] for i in range(len(crops)))]
+
+# %% tags=["look"]
+def pair(crops, index):
+    image, label = crops[index]
+    return [image, torch.where(label == 11, 12, label).clamp(max=11) if crops is first else label]     # en: the background is drawn as void | ko: 배경은 void 색으로 그려요
+
+figures.images([*pair(first, 2), *pair(second, 1), *pair(first, 5), *pair(second, 4)], columns=4,
+               titles=[T(en="stage 1", ko="1단계"), T(en="one object", ko="물체 하나"), T(en="stage 2", ko="2단계"), T(en="everything", ko="모든 것")] * 2)
+
+# %% tags=["claim-3.7", "nbval-check-output"]
+with torch.device("meta"):
+    norms = sum(isinstance(module, nn.BatchNorm2d) for module in models.create("deconvnet", num_classes=21).modules())
+print(T(en="batch normalisations:", ko="배치 정규화:"), norms, "|", T(en="classes in a crop of stage 1, at most:", ko="1단계 크롭의 클래스, 많아야:"), max(classes(first)), "|", T(en="of stage 2, at most:", ko="2단계, 많아야:"), max(classes(second)))
+for name, with_it, without in ((T(en="batch normalisation", ko="배치 정규화"), "deconvnet", "deconvnet_no_batch_norm"), (T(en="two stages", ko="두 단계"), "two_stages", "one_stage")):
+    print(name, T(en="mIoU with", ko="mIoU, 있을 때"), f"{mean(with_it):.1%}", "|", T(en="without", ko="없을 때"), f"{mean(without):.1%}")
+exercises.claims.decide("3.7")
+assert norms == 29 and max(classes(first)) == 1 < max(classes(second)) and mean("deconvnet") > mean("deconvnet_no_batch_norm")
+
+# %% tags=["look"]
+def course(variant):
+    """Steps, and the mean over the seeds of the mIoU on the validation split after each."""
+    curves = [row["curve"] for row in results["rows"] if row["variant"] == variant]
+    return [step for step, _ in curves[0]], [sum(curve[n][1] for curve in curves) / len(curves) for n in range(len(curves[0]))]
+
+figures.lines({T(en="DeconvNet", ko="DeconvNet"): course("deconvnet"), T(en="no batch norm", ko="배치 정규화 없이"): course("deconvnet_no_batch_norm"), T(en="trunk from nothing", ko="몸통도 처음부터"): course("deconvnet_from_nothing"),
+               T(en="no switches", ko="스위치 없이"): course("deconvnet_corner")}, as_percent=True, x_label=T(en="steps", ko="스텝"), y_label="mIoU",
+              title=T(en="Whole pictures, equal steps: what each part is worth", ko="사진 통째로, 스텝 수는 같게. 부품마다 얼마나 보태는지 보세요"))
+
+# %% tags=["look"]
+figures.lines({T(en="one stage", ko="한 단계"): course("one_stage"), T(en="two stages", ko="두 단계"): course("two_stages")}, as_percent=True, x_label=T(en="steps of both stages", ko="두 단계를 합친 스텝"), y_label="mIoU",
+              title=T(en="Proposals: everything at once, or single objects first", ko="후보 영역으로 학습. 한꺼번에, 또는 물체 하나부터"))
+
+@@T37@@
 
 # %% [markdown] lang="en"
 # ## The switch swap

@@ -8,7 +8,8 @@ Whole scenes are small by now, so this part has larger ones, 128x192, with objec
     two_stages      DeconvNet on single objects first, then as one_stage, with as many steps altogether
 
 and scores all four on the same test scenes, with the recall by object size in the row ("recall", see `recall.by_size`): the first two on the scene at once, the
-others proposal by proposal; one_stage_whole is one_stage on the scene at once. The steps, batches and rates are those of the chapter's recipe.
+others proposal by proposal; one_stage_whole is one_stage on the scene at once. Batches and rates are those of the chapter's recipe; steps are twice as many,
+since crops of all scales are harder to learn than whole scenes: after 300 steps one stage is at 17 mIoU on crops of validation scenes, after 600 at 23 (one seed).
 """
 
 import functools
@@ -30,6 +31,7 @@ WINDOW = (96, 96)           # of forty_pixels in training
 SWAPPED = ("deconvnet", "segnet")
 WITH = "deconvnet"          # the variant after which the rest is trained
 WIDTH = 0.125
+LONGER = 2                  # times the chapter's steps
 
 
 @functools.lru_cache(maxsize=None)
@@ -59,7 +61,8 @@ def rows(experiment, variant: str, seed: int, model, *, counts: dict[str, int] |
 
 
 def _by_scale(experiment, seed: int, counts: dict[str, int], steps: int | None) -> list[dict]:
-    recipe = replace(experiment.recipe_of(WITH), seed=seed, **({} if steps is None else {"steps": steps}))
+    recipe = experiment.recipe_of(WITH)
+    recipe = replace(recipe, seed=seed, steps=steps or LONGER * recipe.steps, evaluate_every=LONGER * recipe.evaluate_every)
     options, test = experiment.options_of(WITH), scenes("test", counts["test"])
 
     def begun(network):
