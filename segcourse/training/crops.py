@@ -67,13 +67,11 @@ def size_pair(size) -> tuple[int, int]:
 
 
 class Crops(Dataset):
-    """What both sets share: `boxes`, a list of (picture, box, number of the object or 0), cut and stretched when asked for."""
+    """What the sets share: `boxes`, a list of (picture, box, number of the object or 0), cut and stretched when asked for. Labels are the data set's own."""
 
     def __init__(self, dataset, size, kind: str):
-        if not callable(getattr(dataset, "instance", None)):
-            raise ValueError(say(en=f"{dataset.name} does not number its objects, so there is nothing to centre a crop on: use streets, or train in one stage",
-                                 ko=f"{dataset.name}에는 물체마다 붙인 번호가 없어서 물체 크롭을 만들 수 없어요. streets를 쓰거나 한 단계로 학습해 주세요."))
         super().__init__(name=f"{dataset.name} {kind}", split=dataset.split, palette=dataset.palette)
+        self.classes, self.num_classes, self.void = dataset.classes, dataset.num_classes, dataset.void
         self.dataset, self.size = dataset, size_pair(size)
         self.boxes: list[tuple[int, tuple[int, int, int, int], int]] = []
 
@@ -105,6 +103,7 @@ class ObjectCrops(Crops):
     """
 
     def __init__(self, dataset, size, *, smallest: int = SEEN):
+        proposals.check_numbered(dataset)
         super().__init__(dataset, size, "objects")
         self.classes = (*dataset.classes, "background")
         self.background, self.num_classes, self.void = dataset.num_classes, dataset.num_classes + 1, dataset.num_classes + 1
@@ -122,36 +121,33 @@ class ObjectCrops(Crops):
             self._numbers = picture, self.dataset.instance(picture)
         own = cut(self._numbers[1], box, 0) == number
         alone = torch.where(own, label, self.background)
-        alone[(label == self.dataset.void) & ~own] = self.void
-        return image, stretched_label(alone.to(torch.uint8), self.size)
+        alone[label == self.dataset.void] = self.void
+        return image, stretched_label(alone, self.size)
 
 
 class ProposalCrops(Crops):
     """Stage 2: of the best `number` proposals of each picture those that overlap an object with an IoU of at least 0.5, everything labelled.
 
     Sky and road have no object for a proposal to overlap, and prediction needs them: so the whole picture is one more crop of each picture unless `whole`
-    is False. Labels are the data set's own. Raises ValueError as `ObjectCrops` does.
+    is False. Raises ValueError as `ObjectCrops` does.
     """
 
     def __init__(self, dataset, size, number: int = 50, *, whole: bool = True, smallest: int = SEEN):
+        proposals.check_numbered(dataset)
         super().__init__(dataset, size, "proposals")
-        self.classes, self.num_classes, self.void = dataset.classes, dataset.num_classes, dataset.void
         for picture in range(len(dataset)):
             image = dataset[picture][0]
             true, _ = proposals.object_boxes(dataset.instance(picture), smallest)
             boxes = proposals.propose(image, number)
-            if len(true):
-                boxes = boxes[(proposals.overlaps(boxes, true) >= OVERLAP).any(1)]
-            chosen = [*(proposals.whole(image) if whole else ()), *(boxes if len(true) else ())]
+            met = boxes[(proposals.overlaps(boxes, true) >= OVERLAP).any(1)]
+            chosen = [*(proposals.whole(image) if whole else ()), *met]
             self.boxes.extend((picture, tuple(box.tolist()), 0) for box in chosen)
         self._need_some()
 
 
 class Wholes(Crops):
-    """Whole pictures, stretched to `size`: what a network with one fixed field is shown. Labels are the data set's own; no object is asked for."""
+    """Whole pictures, stretched to `size`: what a network with one fixed field is shown. No object is asked for."""
 
     def __init__(self, dataset, size):
-        Dataset.__init__(self, name=f"{dataset.name} wholes", split=dataset.split, palette=dataset.palette)
-        self.classes, self.num_classes, self.void = dataset.classes, dataset.num_classes, dataset.void
-        self.dataset, self.size = dataset, size_pair(size)
+        super().__init__(dataset, size, "wholes")
         self.boxes = [(picture, tuple(proposals.whole(dataset[picture][0])[0].tolist()), 0) for picture in range(len(dataset))]

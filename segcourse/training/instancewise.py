@@ -29,12 +29,21 @@ class Step(NamedTuple):
     covered: Tensor
 
 
+def check_classes(found: int, dataset) -> None:
+    """Raise ValueError where a network with `found` scores a pixel is to be scored on `dataset`, which has another number of classes."""
+    if found != dataset.num_classes:
+        raise ValueError(say(en=f"the network has {found} classes and {dataset.name} has {dataset.num_classes}: use a network trained for it",
+                             ko=f"네트워크의 클래스는 {found}개인데 {dataset.name}의 클래스는 {dataset.num_classes}개예요. 맞는 네트워크를 써 주세요."))
+
+
 def _check(image: Tensor, boxes: Tensor) -> None:
-    proposals._check(image)
+    proposals.check_picture(image)
     height, width = image.shape[1:]
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.is_floating_point():
-        raise ValueError(say(en=f"boxes must be whole numbers (n, 4), top, left, bottom, right, not {boxes.dtype} {tuple(boxes.shape)}: pass what proposals.covering gives",
-                             ko=f"boxes는 (위, 왼쪽, 아래, 오른쪽) 정수로 된 (n, 4)여야 하는데 {boxes.dtype} {tuple(boxes.shape)}이에요. proposals.covering의 결과를 넣어 주세요."))
+    whole_numbers = isinstance(boxes, Tensor) and not (boxes.is_floating_point() or boxes.is_complex() or boxes.dtype == torch.bool)
+    if not whole_numbers or boxes.ndim != 2 or boxes.shape[1] != 4:
+        shown = f"{boxes.dtype} {tuple(boxes.shape)}" if isinstance(boxes, Tensor) else type(boxes).__name__
+        raise ValueError(say(en=f"boxes must be a tensor of whole numbers (n, 4), top, left, bottom, right, not {shown}: pass what proposals.covering gives",
+                             ko=f"boxes는 (위, 왼쪽, 아래, 오른쪽) 정수로 된 (n, 4) 텐서여야 하는데 {josa(shown, '이에요/예요')}. proposals.covering의 결과를 넣어 주세요."))
     if not len(boxes):
         raise ValueError(say(en="there is no box to predict: a picture without any proposal still has the whole picture; pass proposals.covering(image)",
                              ko="예측할 상자가 없어요. 후보 영역이 없는 이미지에도 이미지 전체라는 상자는 있으니 proposals.covering(image)를 넣어 주세요."))
@@ -104,13 +113,16 @@ def evaluate(model: nn.Module, dataset, size, number: int = 50, *, boxes: Callab
              each: Callable[[int, Tensor], None] | None = None) -> Scores:
     """Score the prediction from `number` boxes a picture, the whole picture among them, on every picture of `dataset`.
 
-    boxes(index, image) gives other ones; each(index, labels uint8 (H, W)) is told every prediction. Raises ValueError as `predict` does.
+    boxes(index, image) gives other ones; each(index, labels uint8 (H, W)) is told every prediction. Raises ValueError as `predict` does, and
+    for a network with another number of classes.
     """
     parts = [Scores.none(dataset.num_classes, tuple(dataset.classes))]
     for index in range(len(dataset)):
         image, label = dataset[index]
         chosen = proposals.covering(image, number) if boxes is None else boxes(index, image)
-        winners = predict(model, image, chosen, size, device=device).argmax(0).to(torch.uint8)
+        probabilities = predict(model, image, chosen, size, device=device)
+        check_classes(len(probabilities), dataset)
+        winners = probabilities.argmax(0).to(torch.uint8)
         parts.append(Scores.from_labels(winners, label, dataset.num_classes, void=dataset.void, classes=tuple(dataset.classes)))
         if each is not None:
             each(index, winners)

@@ -11,6 +11,8 @@ Non-maximum suppression takes the doubles out. Nothing is learnt, no label is se
 it is, `recall` measures: `recall(datasets.load("streets", "valid", size=(128, 192)))`.
 """
 
+import heapq
+import itertools
 import math
 from collections.abc import Iterable
 
@@ -30,12 +32,26 @@ _FINE = 8                                       # and for what goes together
 _LEAST = 8                                      # pixels of the shorter side of a picture that can be taken apart
 
 
-def _check(image: Tensor) -> Tensor:
+def check_picture(image: Tensor) -> Tensor:
+    """`image` as it is. Raises ValueError where it is no uint8 (3, H, W)."""
     if not isinstance(image, Tensor) or image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3:
         shown = f"{image.dtype} {tuple(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
         raise ValueError(say(en=f"image must be uint8 (3, H, W), not {shown}: pass one picture as a data set gives it",
                              ko=f"image는 uint8 (3, H, W)여야 하는데 {josa(shown, '이에요/예요')}. 데이터 세트가 준 이미지 1장을 넣어 주세요."))
     return image
+
+
+def _check_number(number: int) -> None:
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ValueError(say(en=f"number is how many boxes you want, a whole number from 1 on, not {number!r}",
+                             ko=f"number는 상자 개수라서 1 이상의 정수여야 하는데 {josa(repr(number), '이에요/예요')}. 고쳐 주세요."))
+
+
+def check_numbered(dataset) -> None:
+    """Raise ValueError where `dataset` does not number its objects."""
+    if not callable(getattr(dataset, "instance", None)):
+        raise ValueError(say(en=f"{dataset.name} does not number its objects, so that nobody can tell one from the next: use streets, or train in one stage",
+                             ko=f"{dataset.name}에는 물체마다 붙인 번호가 없어서 물체를 하나씩 가려낼 수 없어요. streets를 쓰거나 한 단계로 학습해 주세요."))
 
 
 def _joined(first: tuple, second: tuple) -> tuple[int, int, int, int]:
@@ -66,34 +82,40 @@ def _patches(image: np.ndarray) -> np.ndarray:
             beside[pair[1]].add(pair[0])
 
     def together(a: int, b: int) -> float:
-        """Like colours, both small, and few holes in their box: three of the four terms of selective search, alike in weight."""
+        """Three of the four terms of selective search, alike in weight: like colours, both small, and few holes in their box. The last two are the box:
+        what is not small in it is hole."""
         top, left, bottom, right = _joined(box[a], box[b])
-        filled = (size[a] + size[b]) / (height * width)
-        return float(np.minimum(colour[a], colour[b]).sum()) - filled - ((bottom - top) * (right - left) / (height * width) - filled)
+        return float(np.minimum(colour[a], colour[b]).sum()) - (bottom - top) * (right - left) / (height * width)
 
-    found, pairs = list(box.values()), {(a, b): together(a, b) for a in beside for b in sorted(beside[a]) if a < b}
+    found, turn, pairs = list(box.values()), itertools.count(), []
+
+    def join(a: int, b: int) -> None:
+        heapq.heappush(pairs, (-together(a, b), next(turn), a, b))          # of pairs that go together equally well the older one comes first
+
+    for a in beside:
+        for b in sorted(beside[a]):
+            if a < b:
+                join(a, b)
     while pairs:
-        a, b = max(pairs, key=pairs.get)
+        _, _, a, b = heapq.heappop(pairs)
+        if a not in beside or b not in beside:          # one of the two has become a part of another patch
+            continue
         new = len(found)
         size[new], box[new] = size[a] + size[b], _joined(box[a], box[b])
         colour[new] = (colour[a] * size[a] + colour[b] * size[b]) / size[new]
         beside[new] = (beside.pop(a) | beside.pop(b)) - {a, b}
         found.append(box[new])
-        gone = (a, b)
-        pairs = {pair: value for pair, value in pairs.items() if pair[0] not in gone and pair[1] not in gone}
         for other in sorted(beside[new]):
             beside[other] = beside[other] - {a, b} | {new}
-            pairs[other, new] = together(other, new)
+            join(other, new)
     boxes = np.unique(np.array(found, np.int64), axis=0)
     sides = boxes[:, 2:] - boxes[:, :2]
     return boxes[(sides.min(1) >= SHORTEST) & (sides.prod(1) <= LARGEST * height * width)]
 
 
-def _integral(planes: np.ndarray) -> np.ndarray:
-    """(..., H, W) -> (H + 1, W + 1, ...): entry (y, x) is the sum of all above y and left of x."""
-    sums = np.zeros((planes.shape[-2] + 1, planes.shape[-1] + 1, *planes.shape[:-2]), np.float64)
-    sums[1:, 1:] = np.moveaxis(planes, (-2, -1), (0, 1)).cumsum(0).cumsum(1)
-    return sums
+def _integral(plane: np.ndarray) -> np.ndarray:
+    """(H, W) -> float64 (H + 1, W + 1): entry (y, x) is the sum of all above y and left of x."""
+    return np.pad(plane.cumsum(0, dtype=np.float64).cumsum(1), ((1, 0), (1, 0)))
 
 
 def _sum(integral: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -119,8 +141,6 @@ def _scores(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     height, width = image.shape[1:]
     bins = (image // (256 // _LEVELS)).astype(np.int64)
     bins = (bins[0] * _LEVELS + bins[1]) * _LEVELS + bins[2]
-    used, bins = np.unique(bins, return_inverse=True)
-    colours = _integral((bins.reshape(1, height, width) == np.arange(len(used))[:, None, None]).astype(np.float64))
     smooth = image.astype(np.float64)
     smooth[:, 1:-1, 1:-1] = sum(smooth[:, 1 + dy:height - 1 + dy, 1 + dx:width - 1 + dx] for dy in (-1, 0, 1) for dx in (-1, 0, 1)) / 9     # noise is no edge
     edges = np.zeros((height, width))
@@ -129,8 +149,9 @@ def _scores(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     edges = _integral(edges)
 
     outer, inner = _grown(boxes, RING, height, width), _grown(boxes, -0.15, height, width)
-    inside, around = _sum(colours, boxes), _sum(colours, outer)
-    around = around - inside
+    # one colour after the other: all integral images at once would be half a gigabyte for a photo of a million pixels
+    counts = np.stack([np.stack([_sum(one, boxes), _sum(one, outer)]) for one in (_integral(bins == colour) for colour in np.unique(bins))], -1)
+    inside, around = counts[0], counts[1] - counts[0]
     inside, around = inside / inside.sum(1, keepdims=True), around / np.maximum(around.sum(1, keepdims=True), 1)
     contrast = ((inside - around) ** 2 / np.maximum(inside + around, 1e-9)).sum(1) / 2
     contrast[_area(outer) == _area(boxes)] = 0
@@ -162,14 +183,13 @@ def propose(image: Tensor, number: int = 50) -> Tensor:
     `image` is uint8 (3, H, W). A picture of one colour, or with a side below 8 pixels, gives none: (0, 4); `covering` puts the whole
     picture in front, so that prediction covers every pixel of any picture. Raises ValueError for another kind of picture or a number below 1.
     """
-    _check(image)
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise ValueError(say(en=f"number is how many boxes you want, a whole number from 1 on, not {number!r}",
-                             ko=f"number는 상자 개수라서 1 이상의 정수여야 하는데 {josa(repr(number), '이에요/예요')}. 고쳐 주세요."))
+    check_picture(image)
+    _check_number(number)
     if min(image.shape[1:]) < _LEAST:
         return torch.zeros(0, 4, dtype=torch.int64)
-    boxes = _patches(image.numpy())
-    scores = _scores(image.numpy(), boxes)
+    picture = image.numpy(force=True)
+    boxes = _patches(picture)
+    scores = _scores(picture, boxes)
     order = np.argsort(-scores, kind="stable")
     return suppress(torch.from_numpy(boxes[order[scores[order] > 0]]), number)
 
@@ -180,8 +200,10 @@ def whole(image: Tensor) -> Tensor:
 
 
 def covering(image: Tensor, number: int = 50) -> Tensor:
-    """The whole picture and the best number - 1 boxes: at least one box, and together they cover every pixel."""
-    return torch.cat([whole(image), propose(image, number - 1)]) if number > 1 else whole(_check(image))
+    """The whole picture and the best number - 1 boxes: at least one box, and together they cover every pixel. Raises ValueError as `propose` does."""
+    check_picture(image)
+    _check_number(number)
+    return torch.cat([whole(image), propose(image, number - 1)]) if number > 1 else whole(image)
 
 
 def object_boxes(numbers: Tensor, smallest: int = 1) -> tuple[Tensor, Tensor]:
@@ -201,8 +223,9 @@ def recall(dataset, numbers: Iterable[int] = (1, 10, 50), *, overlap: float = 0.
     """The share of true objects that at least one of the first n boxes overlaps by `overlap` or more, for each n of `numbers`.
 
     Counts the objects of which `smallest` pixels or more are seen, in the first `pictures` pictures of `dataset` (all, unless given), which must number
-    its objects. make(image, number) gives the boxes. nan where there is no object at all.
+    its objects. make(image, number) gives the boxes. nan where there is no object at all. Raises ValueError for a data set that does not number them.
     """
+    check_numbered(dataset)
     numbers, found, total = tuple(numbers), dict.fromkeys(numbers, 0), 0
     for index in range(len(dataset) if pictures is None else min(pictures, len(dataset))):
         true, _ = object_boxes(dataset.instance(index), smallest)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from segcourse.datasets import normalise
 from segcourse.language import josa, say
-from segcourse.training import inference
+from segcourse.training import inference, instancewise
 from segcourse.training.scores import Scores, total
 
 # What `swap` tells, in this order. Unless a name says otherwise the switches are the picture's own and the map is scored against its own labels.
@@ -85,6 +85,8 @@ def mean_code(model: nn.Module, dataset, *, device=None, batch_size: int = 8, pr
     """The mean over the pictures of `dataset` of their codes: (1, C, h, w), each place of the code for itself. Raises ValueError as `swap` does."""
     check(model)
     _one_size(dataset)
+    if not len(dataset):
+        raise ValueError(say(en="there is no picture to take the mean code of: give one or more", ko="평균 코드를 낼 이미지가 없어요. 1장 이상 넣어 주세요."))
     summed = 0
     with inference._ready(model, device, precision) as place:
         for part in _batches(len(dataset), batch_size):
@@ -108,6 +110,7 @@ def scores(model: nn.Module, dataset, *, seed: int = 0, mean_over=None, device=N
                                      ko=f"평균 코드는 {tuple(mean.shape[1:])}인데 이미지의 코드는 {tuple(mine.code.shape[1:])}이에요. 크기가 같은 이미지로 평균을 내 주세요."))
             shuffled = random_switches(mine.switches, mine.sizes, seed=seed * 100_003 + number)
             swapped = model.decode(mine._replace(code=other.code))
+            instancewise.check_classes(swapped.shape[1], dataset)
             for kind, logits, truth in (
                     ("own", model.decode(mine), labels),
                     ("other_code", swapped, labels),
@@ -124,7 +127,7 @@ def swap(model: nn.Module, dataset, *, seed: int = 0, mean_over=None, device=Non
 
     model: a trained DeconvNet or SegNet (`models.create`); it stays as it is. seed: of the pairs and of the random switches. mean_over: the pictures
     whose mean code is taken, `dataset` itself unless given. Whose label counts is the owner of the switches except in "other_switches".
-    Raises ValueError for a network without encode and decode, fewer than two pictures, or pictures of several sizes.
+    Raises ValueError for a network without encode and decode or with another number of classes, fewer than two pictures, or pictures of several sizes.
     """
     found = scores(model, dataset, seed=seed, mean_over=mean_over, device=device, batch_size=batch_size, precision=precision)
     return {kind: of.as_dict() for kind, of in found.items()}
