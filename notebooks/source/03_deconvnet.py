@@ -414,19 +414,36 @@ labs.follow_switch()
 # %% [markdown] lang="en"
 # ## Train it
 #
-# A DeconvNet with an eighth of the channels and an fc6 of 2x2, on streets of 64x64 pixels, so that the code is a single cell as in the paper. From nothing, with batch normalisation behind every layer. Where a GPU and CamVid are at hand, `DATA = "camvid"` trains the network at full size.
+# DeconvNet is thirteen convolutions, a bottleneck and thirteen deconvolutions in one row, and no path leads around them. From nothing it hardly learns on our small budget. The paper does not start from nothing either: its encoder is VGG16 with the weights of ImageNet. Ours is the trunk of chapter 01's FCN-8s, trained first, on the same streets of 64x64, with an eighth of
+# the channels. DeconvNet takes over its thirteen convolutions, which go on learning at a tenth of the rate; fc6, which spans 2x2 cells here so that the code is a single cell as in the paper, and the whole decoder start from nothing. Batch normalisation follows every layer. Where a GPU and CamVid are at hand, `DATA = "camvid"` trains the network at full size.
 
 # %% [markdown] lang="ko"
 # ## 학습해 보기
 #
-# 채널을 8분의 1로 줄이고 fc6을 2x2로 만든 DeconvNet이 64x64 거리 그림으로 학습해요. 논문처럼 코드가 칸 하나예요. 처음부터 학습하고, 층마다 배치 정규화가 뒤따라요. GPU와 CamVid가 있다면 `DATA = "camvid"`로 바꿔 보세요. 원래 크기의 네트워크를 학습시켜요.
+# DeconvNet은 합성곱 열세 개, 병목, 디컨볼루션 열세 개가 한 줄로 이어지고, 이걸 돌아가는 길은 없어요. 그래서 짧은 시간에 처음부터 학습하면 거의 배우지 못해요. 논문도 처음부터 시작하지 않았어요. 인코더는 ImageNet으로 학습해 둔 VGG16이에요. 여기서는 채널을 8분의 1로 줄인 01장의 FCN-8s를 먼저 같은 64x64 거리 그림으로 학습시키고, 그 몸통을 가져다 써요.
+# 합성곱 열세 개를 물려받아 10분의 1의 학습률로 계속 배우고, 나머지는 처음부터 배워요. fc6은 논문처럼 코드가 칸 하나가 되도록 2x2로 줄였어요. 층마다 배치 정규화가 뒤따라요. GPU와 CamVid가 있다면 `DATA = "camvid"`로 바꿔 보세요. 원래 크기의 네트워크를 학습시켜요.
 
 # %% tags=["parameters"]
 DATA = "streets"
 SEED = 0
 
+# %% [markdown] lang="en"
+# First the trunk, inside an FCN-8s of chapter 01:
+
+# %% [markdown] lang="ko"
+# 먼저 01장의 FCN-8s 안에서 몸통을 학습시켜요.
+
 # %% tags=["train"]
 experiment = training.experiments.get("03", data=DATA)
+fcn, fcn_row = experiment.teacher(SEED, callbacks=[figures.LiveCurve()])
+
+# %% [markdown] lang="en"
+# Then DeconvNet with that trunk:
+
+# %% [markdown] lang="ko"
+# 그 몸통으로 DeconvNet을 학습시켜요.
+
+# %% tags=["train"]
 model, scores, row = experiment.run("deconvnet", seed=SEED, callbacks=[figures.LiveCurve()])
 
 # %%
@@ -434,6 +451,25 @@ test = experiment.data("test")
 chosen = [3, 11, 27]
 pictures, truths = zip(*(test[i] for i in chosen))
 figures.prediction_rows(pictures, truths, [training.predict(model, picture) for picture in pictures])
+
+# %% [markdown] lang="en"
+# ### The ensemble
+#
+# The paper's best result is not DeconvNet's alone but an **ensemble** with FCN-8s. The two err differently, it argues: the FCN gets the coarse shape, DeconvNet the detail. The paper averages the two maps of class probabilities. The released code does something else: it multiplies DeconvNet's scores by FCN's, wherever those are positive, and takes the softmax afterwards. Here are both, with the two networks that you have just trained.
+
+# %% [markdown] lang="ko"
+# ### 앙상블
+#
+# 논문의 가장 좋은 결과는 DeconvNet 혼자가 아니라 FCN-8s와 함께한 **앙상블**에서 나왔어요. FCN은 큰 모양을, DeconvNet은 세부를 잘 잡아서 틀리는 곳이 서로 다르다는 거예요. 논문에서는 두 네트워크의 클래스 확률 맵을 평균 내요. 공개된 코드는 달라요. FCN의 점수가 양수인 곳에서 DeconvNet의 점수에 그 점수를 곱한 다음 소프트맥스를 취해요. 방금 학습한 두 네트워크로 둘 다 해 볼게요.
+
+# %%
+images, labels = test.stack(range(len(test)))
+with torch.no_grad():
+    ours, theirs = model.eval()(datasets.normalise(images)), fcn.eval()(datasets.normalise(images))
+maps = {"FCN-8s": theirs, "DeconvNet": ours, T(en="mean of probabilities (paper)", ko="확률의 평균(논문)"): training.instancewise.ensemble(ours.softmax(1), theirs.softmax(1)),
+        T(en="product of scores (release)", ko="점수의 곱(공개 코드)"): training.instancewise.ensemble(ours, theirs, how="product")}
+found = {name: training.Scores.from_labels(map_.argmax(1), labels, num_classes=test.num_classes, void=test.void) for name, map_ in maps.items()}
+figures.table([[name, f"{s.miou:.1%}", f"{s.boundary_iou:.1%}"] for name, s in found.items()], [T(en="test split", ko="테스트 사진"), "mIoU", T(en="boundary IoU", ko="경계 IoU")])
 
 # %% [markdown] lang="en"
 # ## Large things, small things

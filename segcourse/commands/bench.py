@@ -97,7 +97,7 @@ def switches(*, steps: int | None, out: Path | None) -> None:
 
 
 def proposals(*, out: Path | None) -> None:
-    """The maps of the lab of object proposals, of the network of `switches`."""
+    """The maps of the lab of object proposals, of a DeconvNet that is trained for them in two stages."""
     from segcourse.training import proposal_maps
 
     path = proposal_maps.make(out, report=lambda line: print(line, flush=True))

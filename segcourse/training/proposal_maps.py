@@ -1,9 +1,11 @@
 """What the lab of object proposals draws: a network's label of each box, and the map merged by the pixelwise maximum after each (Noh et al., section 4.4).
 
-`compute` works with any network of a reader's; `make` asks the small DeconvNet that comes with the package (`segcourse bench proposals`).
+`compute` works with any network of a reader's; `make` trains the small DeconvNet of chapter 03 in two stages, on crops as the paper does, and keeps what it
+says (`segcourse bench proposals`).
 """
 
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,8 @@ from segcourse.training.scores import Scores
 
 FORMAT = "segcourse-proposals-1"
 NUMBER, SIDE = 50, 64
-SHOWN = 3                       # pictures: the first of those of the network's file
+SHOWN = (13, 45, 27)            # pictures of the test split
+STEPS = 600                     # both stages together
 
 
 def results() -> Path:
@@ -77,19 +80,35 @@ def compute(model: nn.Module, dataset, show=(0, 1, 2), *, number: int = NUMBER, 
     return {"images": images, "truth": truth, **found, "about": about}
 
 
-def make(path: str | Path | None = None, *, report=None) -> Path:
-    """Compute the maps of the package's network on its first pictures and write them; returns the path. Maps are deflated, pictures are drawn again."""
-    from segcourse.training import dense_maps, experiments, provenance, switches
-    from segcourse.training.checkpoints import digest, write_tensors
+def train(steps: int = STEPS):
+    """The network whose maps come with the package: chapter 03's, in two stages on crops of its larger scenes. -> (model, its experiment, the test scenes)."""
+    from segcourse import models
+    from segcourse.training import experiments, scales, two_stage
+
+    what = experiments.get("03")
+    seed, options = what.seeds[0], what.options_of("deconvnet")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        start = models.create("deconvnet", num_classes=what.data("valid").num_classes, **options)
+    first, second = (scales.training_set(kind, scales.SCENES["train"]) for kind in ("objects", "proposals"))
+    recipe = replace(what.recipe, steps=steps, seed=seed)
+    model, _ = two_stage.fit("deconvnet", options, first, second, recipe, device="cpu", start=what.begin(start, seed))
+    return model, what, scales.scenes("test", scales.SCENES["test"])
+
+
+def make(path: str | Path | None = None, *, steps: int = STEPS, report=None) -> Path:
+    """Train the network, compute its maps and write them; returns the path. Maps are deflated, pictures are drawn again. steps: fewer for a trial."""
+    from segcourse.training import dense_maps, experiments, provenance
+    from segcourse.training.checkpoints import write_tensors
     from segcourse.training.device import describe
 
     tell = report or (lambda line: None)
-    what = switches.experiment()
     with experiments._threads(experiments.THREADS):
-        maps = compute(switches.load(), what.data("test"), switches.SHOWN[:SHOWN])
+        model, what, test = train(steps)
+        maps = compute(model, test, SHOWN)
         where = describe(torch.device("cpu"))
     about = maps["about"] | {"command": "segcourse bench proposals", "commit": provenance.commit(), "device": where, "threads": experiments.THREADS,
-                             "versions": provenance.versions(), "seed": what.seeds[0], "network_digest": digest(switches.results()), "pictures_digest": dense_maps.digest(maps["images"])}
+                             "versions": provenance.versions(), "seed": what.seeds[0], "steps": steps, "fingerprint": what.fingerprint(), "pictures_digest": dense_maps.digest(maps["images"])}
     kept = {}
     for n, boxes in enumerate(maps["boxes"]):
         kept[f"boxes{n}"] = torch.from_numpy(boxes.astype(np.int16))

@@ -7,7 +7,7 @@ Whole scenes are small by now, so this part has larger ones, 128x192, with objec
     one_stage       DeconvNet on proposals and whole scenes, every step
     two_stages      DeconvNet on single objects first, then as one_stage, with as many steps altogether
 
-and scores all four on the same scenes, with the recall by object size in the row ("recall", see `recall.by_size`): the first two on the scene at once, the
+and scores all four on the same test scenes, with the recall by object size in the row ("recall", see `recall.by_size`): the first two on the scene at once, the
 others proposal by proposal; one_stage_whole is one_stage on the scene at once. The steps, batches and rates are those of the chapter's recipe.
 """
 
@@ -23,7 +23,7 @@ from segcourse.training.inference import evaluate
 from segcourse.training.inference import predict as predict_whole
 
 SIZE = (128, 192)
-SCENES = {"train": 300, "test": 50}
+SCENES = {"train": 300, "valid": 20, "test": 50}
 SIDE = 64                   # of the network's square
 NUMBER = 25                 # boxes of a picture in prediction, the whole picture among them
 WINDOW = (96, 96)           # of forty_pixels in training
@@ -40,10 +40,10 @@ def scenes(split: str, count: int):
 
 @functools.lru_cache(maxsize=None)
 def training_set(kind: str, count: int):
-    """ "objects", "proposals" or "wholes" of `count` training scenes, in memory; made once for all seeds."""
+    """ "objects", "proposals" or "wholes" of `count` training scenes, or "looks", proposals of validation scenes, in memory; made once for all seeds."""
     made = {"objects": lambda data: crops.ObjectCrops(data, SIDE), "proposals": lambda data: crops.ProposalCrops(data, SIDE, two_stage.NUMBER),
-            "wholes": lambda data: crops.Wholes(data, SIDE)}
-    return datasets.hold(made[kind](scenes("train", count)))
+            "looks": lambda data: crops.ProposalCrops(data, SIDE, two_stage.NUMBER), "wholes": lambda data: crops.Wholes(data, SIDE)}
+    return datasets.hold(made[kind](scenes("valid" if kind == "looks" else "train", count)))
 
 
 @functools.lru_cache(maxsize=None)
@@ -62,8 +62,11 @@ def _by_scale(experiment, seed: int, counts: dict[str, int], steps: int | None) 
     recipe = replace(experiment.recipe_of(WITH), seed=seed, **({} if steps is None else {"steps": steps}))
     options, test = experiment.options_of(WITH), scenes("test", counts["test"])
 
-    def row(name: str, network, began: float, boxes=None) -> dict:
-        """boxes: None to show the network the scene as it is, else a function of a picture's number."""
+    def begun(network):
+        return experiment.begin(network, seed, steps) if experiment.encoder else network
+
+    def row(name: str, network, began: float, boxes=None, history=None, before: int = 0) -> dict:
+        """boxes: None to show the network the scene as it is, else a function of a picture's number. before: steps that `history` does not count."""
         found = recall.Recall(test)
         if boxes is None:
             scores = evaluate(network, test, device=experiment.device)
@@ -71,7 +74,8 @@ def _by_scale(experiment, seed: int, counts: dict[str, int], steps: int | None) 
                 found(index, predict_whole(network, test[index][0]))
         else:
             scores = instancewise.evaluate(network, test, SIDE, boxes=lambda index, image: boxes(index), each=found)
-        return {"variant": name, "seed": seed, **experiment.figures(scores), "recall": found.table(), "seconds": round(time.perf_counter() - began, 1)}
+        return {"variant": name, "seed": seed, **experiment.figures(scores), "recall": found.table(), "seconds": round(time.perf_counter() - began, 1),
+                **({"curve": [[before + step, score.miou] for step, score in history.scores]} if history and history.scores else {})}
 
     def at_once(index: int):
         return proposals.whole(test[index][0])
@@ -84,7 +88,7 @@ def _by_scale(experiment, seed: int, counts: dict[str, int], steps: int | None) 
         torch.manual_seed(seed)
         forty = recall.FortyPixels(test.num_classes, width=WIDTH)
     began = time.perf_counter()
-    loop.fit(forty, scenes("train", counts["train"]), None, replace(recipe, crop=WINDOW), device=experiment.device)
+    loop.fit(begun(forty), scenes("train", counts["train"]), None, replace(recipe, crop=WINDOW), device=experiment.device)
     lines.append(row("forty_pixels", forty, began))
     for name, kind in (("whole", "wholes"), ("one_stage", "proposals")):
         with torch.random.fork_rng(devices=[]):
@@ -92,8 +96,8 @@ def _by_scale(experiment, seed: int, counts: dict[str, int], steps: int | None) 
             network = models.create("deconvnet", test.num_classes, **options)
         data = training_set(kind, counts["train"])
         began = time.perf_counter()
-        loop.fit(network, data, None, recipe, device=experiment.device)
-        lines.append(row(name, network, began, at_once if kind == "wholes" else from_proposals))
+        history = loop.fit(begun(network), data, training_set("looks", counts["valid"]) if kind == "proposals" else None, recipe, device=experiment.device)
+        lines.append(row(name, network, began, at_once if kind == "wholes" else from_proposals, history))
         if kind == "proposals":
             lines.append(row("one_stage_whole", network, time.perf_counter(), at_once))
     first, second = training_set("objects", counts["train"]), training_set("proposals", counts["train"])
@@ -101,6 +105,6 @@ def _by_scale(experiment, seed: int, counts: dict[str, int], steps: int | None) 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         start = models.create("deconvnet", test.num_classes, **options)
-    network, _ = two_stage.fit("deconvnet", options, first, second, recipe, device=experiment.device, start=start)
-    lines.append(row("two_stages", network, began, from_proposals))
+    network, histories = two_stage.fit("deconvnet", options, first, second, recipe, device=experiment.device, start=begun(start), valid=training_set("looks", counts["valid"]))
+    lines.append(row("two_stages", network, began, from_proposals, histories[1], two_stage.recipes_of(recipe)[0].steps))
     return lines

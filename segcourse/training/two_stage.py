@@ -61,11 +61,13 @@ def without_background(state: dict[str, Tensor], model: nn.Module) -> dict[str, 
     return fitting
 
 
-def fit(name: str, options: dict, first, second, recipe: Recipe, callbacks=(), device=None, start: nn.Module | None = None) -> tuple[nn.Module, list[History]]:
+def fit(name: str, options: dict, first, second, recipe: Recipe, callbacks=(), device=None, start: nn.Module | None = None,
+        valid=None) -> tuple[nn.Module, list[History]]:
     """Train the network `name` on the crops `first` (an `ObjectCrops`), then on `second` (a `ProposalCrops`); returns it, in eval mode, and both histories.
 
     `options` are those of `models.create`, without num_classes. The steps of `recipe` are shared by the stages as `recipes_of` says, and its seed
-    decides the weights. `start`, a network with `second`'s classes, gives the first weights where they fit: then one stage and two begin alike.
+    decides the weights. `start`, a network with `second`'s classes, gives the first weights where they fit: then one stage and two begin alike. The second
+    stage is scored on `valid` as often as the recipe says.
     Raises what `loop.fit` raises.
     """
     recipes = recipes_of(recipe)
@@ -78,7 +80,7 @@ def fit(name: str, options: dict, first, second, recipe: Recipe, callbacks=(), d
         learner.load_state_dict({key: value for key, value in start.state_dict().items() if own[key].shape == value.shape}, strict=False)
     histories = [loop.fit(learner, first, None, recipes[0], callbacks=callbacks, device=device)]
     without_background({key: value.cpu() for key, value in learner.state_dict().items()}, model)
-    histories.append(loop.fit(model, second, None, recipes[1], callbacks=callbacks, device=device))
+    histories.append(loop.fit(model, second, valid, recipes[1], callbacks=callbacks, device=device))
     return model, histories
 
 

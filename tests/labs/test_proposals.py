@@ -8,7 +8,7 @@ import torch
 from segcourse import labs
 from segcourse.labs.base import LabValueError
 from segcourse.language import reading
-from segcourse.training import checkpoints, dense_maps, instancewise, proposal_maps, proposals, switches
+from segcourse.training import dense_maps, experiments, instancewise, proposal_maps, proposals
 from segcourse.training.scores import Scores
 
 # The function labs.proposals hides the file of its name.
@@ -20,7 +20,7 @@ ABOUT = MAPS["about"]
 def test_the_file_is_small_and_of_the_packages_network():
     assert proposal_maps.results().stat().st_size < 300_000 and proposal_maps.results().name == code.FILE
     assert ABOUT["format"] == proposal_maps.FORMAT and ABOUT["command"] == "segcourse bench proposals" and ABOUT["commit"] != "unknown"
-    assert ABOUT["network_digest"] == checkpoints.digest(switches.results()), "the network is another one now: run `segcourse bench proposals` again"
+    assert ABOUT["fingerprint"] == experiments.get("03").fingerprint(), "the network is trained otherwise now: run `segcourse bench proposals` again"
     assert ABOUT["pictures_digest"] == dense_maps.digest(MAPS["images"]), "streets draws other pictures now: run `segcourse bench proposals` again"
 
 

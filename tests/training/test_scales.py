@@ -13,7 +13,7 @@ WHOLE = experiments.get("03")
 
 @pytest.fixture(scope="module")
 def chapter():
-    return replace(WHOLE, lengths={"train": 4, "valid": 3, "test": 3}, recipe=replace(WHOLE.recipe, batch_size=4),
+    return replace(WHOLE, lengths={"train": 4, "valid": 3, "test": 3}, recipe=replace(WHOLE.recipe, batch_size=4), encoder_recipe=replace(WHOLE.encoder_recipe, batch_size=4),
                    variant_options={name: options | {"width": 0.02} for name, options in WHOLE.variant_options.items()})
 
 
@@ -22,26 +22,50 @@ def test_variants_are_the_paper_with_one_thing_changed():
     for variant in WHOLE.variants:
         network, options = WHOLE.network_of(variant), WHOLE.options_of(variant)
         assert network == variant.split("_")[0]
-        if network == "deconvnet" and variant != "deconvnet":
-            assert len(set(options.items()) ^ set(paper.items())) == 1
-    assert WHOLE.changes == {"deconvnet_no_batch_norm": {"lr": WHOLE.changes["deconvnet_no_batch_norm"]["lr"]}}
+        if network == "deconvnet":
+            assert len(set(options.items()) ^ set(paper.items())) == (variant not in ("deconvnet", "deconvnet_from_nothing"))
+    assert WHOLE.from_nothing == ("deconvnet_from_nothing",) and set(WHOLE.changes) == {"deconvnet_no_batch_norm", "deconvnet_from_nothing"}
+    assert WHOLE.changes["deconvnet_from_nothing"] == {"trunk_lr": 1.0}, "a trunk that knows nothing must not be held back"
     assert {WHOLE.recipe_of(variant).steps for variant in WHOLE.variants} == {WHOLE.recipe.steps}
 
 
 def test_one_seed_is_one_start_wherever_the_start_is_not_the_question(chapter):
     first, *others = [chapter.build(variant, 2).state_dict() for variant in chapter.variants]
     for variant, other in zip(chapter.variants[1:], others, strict=True):
-        same = torch.equal(first["features.conv3_2.weight"], other["features.conv3_2.weight"])
-        assert same is (variant not in chapter.fresh), variant
+        assert variant in chapter.fresh or torch.equal(first["features.conv3_2.weight"], other["features.conv3_2.weight"]), variant
     bare = dict(zip(chapter.variants[1:], others, strict=True))["deconvnet_no_batch_norm"]
     # He's variance where nothing rescales the signal; with the release's 0.01 it would die
     assert bare["decoder.deconv3_1.deconv.weight"].std() > 1.5 * first["decoder.deconv3_1.deconv.weight"].std()
 
 
+def test_every_variant_but_one_begins_with_the_trunk_that_chapter_01_has_trained(chapter):
+    teacher, row = chapter.teacher(2, steps=3)
+    assert chapter.teacher(2, steps=3)[0] is teacher and row["variant"] == "fcn8s" and set(row) >= ROW
+    teacher.eval()
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        first = torch.relu(teacher.features.bn1_1(teacher.features.conv1_1(images)))
+        for variant in chapter.variants:
+            model = chapter.begin(chapter.build(variant, 2), 2, steps=3).eval()
+            norm = model.features["bn1_1"] if "bn1_1" in model.features else torch.nn.Identity()
+            torch.testing.assert_close(torch.relu(norm(model.features["conv1_1"](images))), first, rtol=1e-4, atol=1e-5)
+            assert model.features["conv5_3"].weight.shape == teacher.features.conv5_3.weight.shape
+    with pytest.raises(ValueError, match="chapter 01 trains from nothing"):
+        experiments.get("01").teacher(0)
+
+
+def test_a_run_begins_with_that_trunk_and_from_nothing_without_it(chapter, monkeypatch):
+    asked = []
+    monkeypatch.setattr(experiments.Experiment, "begin", lambda self, model, seed, steps=None: asked.append((seed, steps)) or model)
+    for variant in ("deconvnet", "deconvnet_from_nothing", "segnet"):
+        chapter.run(variant, 1, steps=1)
+    assert asked == [(1, 1), (1, 1)]
+
+
 @pytest.mark.slow
 def test_rows(chapter):
     model = chapter.build("deconvnet", 0)
-    found = scales.rows(chapter, "deconvnet", 0, model, counts={"train": 3, "test": 2}, steps=3)
+    found = scales.rows(chapter, "deconvnet", 0, model, counts={"train": 3, "valid": 3, "test": 2}, steps=3)
     swapped = [f"deconvnet_{kind}" for kind in switch_swap.KINDS if kind != "own"]
     assert [row["variant"] for row in found] == [*swapped, "forty_pixels", "whole", "one_stage", "one_stage_whole", "two_stages"]
     assert all(set(row) >= ROW and row["seed"] == 0 for row in found)

@@ -54,7 +54,7 @@ def test_a_picture_without_proposals_is_named():
 @pytest.mark.slow
 def test_a_trial_is_written_where_it_is_told(tmp_path, monkeypatch):
     small = switches.experiment()
-    small = type(small)(**{**vars(small), "lengths": {"train": 8, "valid": 2, "test": 4}, "options": small.options | {"width": 0.03}})
+    small = type(small)(**{**vars(small), "lengths": {"train": 8, "valid": 2, "test": 4}, "variant_options": {name: options | {"width": 0.03} for name, options in small.variant_options.items()}})
     monkeypatch.setattr(switches, "experiment", lambda: small)
     monkeypatch.setattr(switches, "SHOWN", (0, 3))
     said = []
