@@ -88,6 +88,8 @@ def train(name: str, *, data: str, root: Path | None, kind: str, width: float | 
     folder = out or Path("runs") / f"{name}-{data}-seed{seed}"
     job = jobs.Job(name, data, recipe, folder, options=network, data_options={} if wanted is None else {"size": wanted}, length=length, root=root, kind=kind,
                    backbone=backbone, init=init, epochs=epochs, train_split=train_split, valid_split=valid_split)
+    if stages == "two":
+        _check_pictures(job)
     progress = Progress()
     more = (TensorBoard(folder),) if tensorboard else ()
     try:
@@ -111,6 +113,18 @@ def train(name: str, *, data: str, root: Path | None, kind: str, width: float | 
     history = result.history
     print(say(en=f"{history.seconds:.0f} s on {history.device}, {history.images_per_second:.1f} images/s; checkpoint and scores in {folder}",
               ko=f"{history.device}에서 {history.seconds:.0f}초, 1초에 이미지 {history.images_per_second:.1f}장. 체크포인트와 점수는 {folder}에 있어요."))
+
+
+def _check_pictures(job) -> None:
+    """Raise ValueError where the network cannot be made, or whole pictures, on which the second stage is scored, are too small for it: before the first is
+    trained on crops, which always fit."""
+    import torch
+
+    from segcourse import models
+
+    shape = job.split("valid")[0][0].shape
+    with torch.device("meta"), torch.no_grad():          # shapes alone: no memory, no time
+        models.create(job.name, 1, **job.options).eval().encode(torch.zeros(1, *shape))
 
 
 def _stopped(folder: Path) -> str:

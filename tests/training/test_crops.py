@@ -46,6 +46,14 @@ def test_an_object_stands_in_the_middle_and_is_labelled_alone():
     assert set(other.unique().tolist()) == {PEDESTRIAN, BACKGROUND} | ({VOID_1} if (other == VOID_1).any() else set())
 
 
+def test_void_within_the_object_is_no_background():
+    """Void of the data set has the number that stage 1 gives to background."""
+    data = Two()
+    data.label[25:35, 35:50] = VOID
+    label = crops.ObjectCrops(data, (24, 24))[0][1]
+    assert label[12, 12] == VOID_1 and (label == VOID_1).sum() > 80
+
+
 def test_image_and_label_are_cut_alike():
     """The image of `Two` tells each pixel's class."""
     for made in (crops.ObjectCrops(Two(), 64), crops.ProposalCrops(Two(), 64, 5)):
@@ -100,7 +108,8 @@ def test_refused(refused, scenes):
         def instance(self, index):
             return torch.zeros(60, 80, dtype=torch.int16)
 
-    refused(lambda: crops.ObjectCrops(scenes(), 16), ["scenes"])
+    for kind in (crops.ObjectCrops, crops.ProposalCrops):
+        refused(lambda kind=kind: kind(scenes(), 16), ["scenes"])
     refused(lambda: crops.ObjectCrops(Empty(), 16), ["two", "1"])
     refused(lambda: crops.ProposalCrops(Two(), 0, 3), ["size", "0"])
     assert len(crops.ProposalCrops(Empty(), 16, 3)) == 1                     # without an object the whole picture still teaches

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from segcourse import models
 from segcourse.training import instancewise, proposals
 from segcourse.training.scores import Scores
 
@@ -106,9 +107,27 @@ def test_ensembles_by_hand():
 
 @pytest.mark.parametrize("boxes, told", [
     (torch.zeros(0, 4, dtype=torch.int64), ["covering"]), (BOXES[1:], ["600", "covering"]), (torch.tensor([[0, 0, 20, 31]]), ["31", "20x30"]),
-    (torch.tensor([[5, 5, 5, 9]]), ["(5, 5, 5, 9)"]), (BOXES.float(), ["float32"])])
+    (torch.tensor([[5, 5, 5, 9]]), ["(5, 5, 5, 9)"]), (BOXES.float(), ["float32"]),
+    ([(0, 0, 20, 30)], ["list"]), (torch.ones(1, 4, dtype=torch.bool), ["bool"]), (torch.tensor([0, 0, 20, 30]), ["(4,)"])])
 def test_boxes_refused(boxes, told, picture, refused):
     refused(lambda: instancewise.predict(Fixed(), picture, boxes, 8), told)
+
+
+def test_a_network_of_other_classes_and_no_boxes_are_refused(scenes, refused):
+    data = scenes(1)
+    assert data.num_classes == 3
+    data.num_classes = 5
+    refused(lambda: instancewise.evaluate(Fixed(), data, 8, 3), ["3", "5", "scenes"])
+    refused(lambda: instancewise.evaluate(Fixed(), data, 8, 0), ["number", "0"])
+
+
+def test_pictures_too_small_for_a_grid_name_it(refused):
+    grey = torch.full((3, 20, 30), 110, dtype=torch.uint8)
+    torch.manual_seed(0)
+    model = models.create("deconvnet", 11, width=0.02, grid=2).eval()
+    refused(lambda: instancewise.predict(model, grey, proposals.covering(grey), 32), ["32x32", "33"])
+    for image in (grey, grey[:, :1, :1]):           # stretched to the square, however small
+        assert instancewise.predict(model.train(), image, proposals.covering(image), 64).shape == (11, *image.shape[1:]) and model.training
 
 
 def test_ensembles_refused(refused):

@@ -101,6 +101,24 @@ def test_covering_counts_the_whole_picture_among_the_boxes(scene):
 
 @pytest.mark.parametrize("image, number, told", [
     (torch.zeros(3, 8, 8), 5, ["float32", "(3, 8, 8)"]), (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), 5, ["(1, 3, 8, 8)"]), ("photo.png", 5, ["str"]),
-    (torch.zeros(3, 8, 8, dtype=torch.uint8), 0, ["number", "0"]), (torch.zeros(3, 8, 8, dtype=torch.uint8), 2.5, ["2.5"])])
-def test_refused(image, number, told, refused):
-    refused(lambda: proposals.propose(image, number), told)
+    (torch.zeros(3, 8, 8, dtype=torch.uint8), 0, ["number", "0"]), (torch.zeros(3, 8, 8, dtype=torch.uint8), 2.5, ["2.5"]),
+    (torch.zeros(3, 8, 8, dtype=torch.uint8), "3", ["'3'"]), (torch.zeros(3, 8, 8, dtype=torch.uint8), True, ["True"])])
+@pytest.mark.parametrize("boxes_of", [proposals.propose, proposals.covering])
+def test_refused(boxes_of, image, number, told, refused):
+    refused(lambda: boxes_of(image, number), told)
+
+
+def test_recall_needs_numbered_objects(scenes, refused):
+    refused(lambda: proposals.recall(scenes()), ["scenes", "streets"])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 300), (8, 8), (9, 8), (8, 300), (33, 8)])
+def test_pictures_however_small_or_narrow(size):
+    generator = torch.Generator().manual_seed(2)
+    grey, noise = torch.full((3, *size), 110, dtype=torch.uint8), torch.randint(0, 256, (3, *size), generator=generator).to(torch.uint8)
+    half = grey.clone()
+    half[:, :, size[1] // 2:] = 250
+    for image in (grey, noise, half):
+        boxes = proposals.covering(image)
+        assert boxes[0].tolist() == [0, 0, *size] and (boxes[:, :2] >= 0).all() and (boxes[:, 2:] <= torch.tensor(size)).all() and (boxes[:, 2:] > boxes[:, :2]).all()
+    assert len(proposals.propose(grey)) == 0 and (len(proposals.propose(half)) > 0) == (min(size) >= 8)

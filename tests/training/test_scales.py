@@ -62,6 +62,7 @@ def test_a_run_begins_with_that_trunk_and_from_nothing_without_it(chapter, monke
     assert asked == [(1, 1), (1, 1)]
 
 
+@pytest.mark.slow
 def test_rows(chapter):
     model = chapter.build("deconvnet", 0)
     found = scales.rows(chapter, "deconvnet", 0, model, counts={"train": 3, "valid": 3, "test": 2}, steps=3)

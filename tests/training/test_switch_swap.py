@@ -150,5 +150,7 @@ class Several:
 def test_what_cannot_be_swapped_is_refused(streets):
     with pytest.raises(ValueError, match=r"must have one size: picture 0 is \(8, 8\), picture 2 is \(8, 10\); resize or crop"):
         switch_swap.swap(Marks(), Several())
+    with pytest.raises(ValueError, match="has 7 classes and streets has 11"):
+        switch_swap.swap(models.create("segnet", num_classes=7, width=0.03), streets)
     with pytest.raises(ValueError, match="FCN8s has none: use models.create"):
         switch_swap.swap(models.create("fcn8s", num_classes=11, width=0.03, padding="same"), streets)

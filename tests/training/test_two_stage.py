@@ -93,6 +93,7 @@ def flat(folder):
     return torch.cat([value.flatten().double() for value in load_checkpoint(folder / jobs.CHECKPOINT)[0].state_dict().values()])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_a_run_broken_off_in_either_stage_goes_on_to_the_same_weights(tmp_path):
     result = two_stage.run(job(tmp_path / "whole"), device="cpu", test=True)
@@ -132,6 +133,19 @@ def test_on_the_command_line(tmp_path, capsys):
     assert "deconvnet · streets · valid" in said and "valid, 6 proposals" in said
     assert (out / "stage1" / "checkpoint.safetensors").exists() and load_checkpoint(out / "checkpoint.safetensors")[1]["options"]["num_classes"] == 11
     assert cli.run(words) == 2 and "--overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("words, told", [
+    (["--size", "32x64"], ["32x64", "33"]), (["--option", "grid=7"], ["64x96", "193"]), (["--option", "grid=abc"], ["'abc'"]), (["--option", "padding=same"], ["padding"]),
+    (["--batch-size", "1"], ["fc6", "2"])])
+def test_what_does_not_fit_is_refused_before_the_first_stage_is_trained(words, told, tmp_path, capsys):
+    out = tmp_path / "run"
+    size = [] if "--size" in words else ["--size", "64x96"]
+    assert cli.run(["train", "deconvnet", "--stages", "two", "--width", "0.02", "--steps", "3", "--length", "2", "--device", "cpu", "--out", str(out), *size, *words]) == 2
+    said = capsys.readouterr()
+    assert all(part in said.err for part in told) and len(said.err.strip().splitlines()) == 1 and "validation" not in said.out + said.err
+    assert not (out / "stage1" / "checkpoint.safetensors").exists()
 
 
 @pytest.mark.parametrize("words, told", [
