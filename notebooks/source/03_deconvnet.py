@@ -363,22 +363,35 @@ figures.table(rows, [T(en="the way back", ko="되돌아가는 길"), T(en="map",
 # %% [markdown] lang="en"
 # ## From a blob to an outline
 #
-# Enough of sizes. `training.switches.load()` is a small DeconvNet that has been trained on drawn streets, a hundredth of the paper's weights. We send a picture through it and stop after every layer of the decoder: what does the map know by then?
+# Enough of sizes. `training.switches.load()` is a small DeconvNet that has been trained on drawn streets; it has fewer than a 100th of the paper's weights. We send a picture through it and stop after every layer of the decoder. What does the map know by then? Every layer has many channels; we look at their mean strength, bright where much is going on.
 
 # %% [markdown] lang="ko"
 # ## 덩어리에서 윤곽까지
 #
-# 크기 이야기는 이쯤 할게요. `training.switches.load()`는 그린 거리로 학습해 둔 작은 DeconvNet이에요. 가중치는 논문의 100분의 1쯤이에요. 사진을 넣고 디코더의 층마다 멈춰서, 맵이 거기까지 무엇을 알게 되었는지 볼게요.
+# 크기 이야기는 이쯤 할게요. `training.switches.load()`는 그린 거리로 학습해 둔 작은 DeconvNet이에요. 가중치는 논문의 100분의 1도 안 돼요. 사진을 넣고 디코더의 층마다 멈춰서 볼게요. 맵은 거기까지 무엇을 알게 되었을까요? 층마다 채널이 많으니 채널의 세기를 평균해서 봐요. 많은 일이 일어나는 곳일수록 밝아요.
 
-# %%
+# %% tags=["for-claim-3.6"]
 network, scenes = training.switches.load(), datasets.load("streets", "test", size=training.switches.SIZE)
 photo, labels = scenes[training.switches.SHOWN[0]]
 with torch.no_grad():
     kept = network.encode(datasets.normalise(photo)[None])
     opened = dict(network.decode_steps(kept))
+strength = {name: map_[0].abs().mean(0) for name, map_ in opened.items()}
+
+# %% tags=["look"]
+figures.animation([figures.images([photo, map_], titles=[T(en="picture", ko="사진"), f"{number} / {len(strength)}   {name}   {map_.shape[0]}x{map_.shape[1]}"],
+                                  title=T(en="Layer by layer the outline appears", ko="한 층씩 지날 때마다 윤곽이 드러나요"))
+                   for number, (name, map_) in enumerate(strength.items(), 1)])
+
+# %% [markdown] lang="en"
+# The animation goes through all the layers and begins anew. Watch what an unpooling does and what the deconvolutions behind it do: the one scatters points, the others make an area of them. Here are the most telling layers side by side, standing still.
+
+# %% [markdown] lang="ko"
+# 애니메이션은 모든 층을 지나고 나면 처음부터 다시 시작해요. 언풀링에서 일어나는 일과 바로 뒤 디컨볼루션에서 일어나는 일을 견주어 보세요. 언풀링은 점을 흩뿌리고 디컨볼루션은 그 점을 이어 면을 만들어요. 눈여겨볼 층만 골라 멈춘 그림으로 나란히 놓으면 이래요.
+
+# %% tags=["look"]
 chosen = ["fc6_deconv", "unpool5", "deconv5_3", "unpool4", "deconv4_3", "unpool3", "deconv3_3", "unpool2", "deconv2_2", "unpool1", "deconv1_2"]
-strength = {name: opened[name][0].abs().mean(0) for name in chosen}
-figures.images([photo, *strength.values()], columns=4, titles=[T(en="picture", ko="사진"), *chosen],
+figures.images([photo, *(strength[name] for name in chosen)], columns=4, titles=[T(en="picture", ko="사진"), *chosen],
                title=T(en="Unpooling scatters, deconvolution fills in: row by row the outline appears", ko="언풀링이 흩어 놓고 디컨볼루션이 채우면서, 윤곽이 점점 드러나요"))
 
 # %% [markdown] lang="en"
