@@ -139,7 +139,7 @@ figures.grids([(numbers, "input", T(en="the largest of each block", ko="블록�
 # ### 스위치가 없으면 잃는 것
 #
 # 변의 길이가 홀수인 맵에서 패키지 함수와 torch를 비교해 볼게요. 그다음은 주장의 뒷말이에요. 맵에서 2x2 블록을 저마다 반 바퀴씩 돌려요. 최댓값은 그대로인데 자리는 모두 바뀌어요. 풀링하고 나면 두 맵은 끝자리까지 똑같아요. 어떤 방법으로 되돌려야
-# 둘을 구별할 수 있을까요? 언풀링 말고도 스위치를 쓰지 않는 방법 세 가지를 함께 시험해요. 블록의 왼쪽 위 칸에만 놓기(bed of nails), 블록 전체를 채우기(최근접), 그리고 쌍선형 보간이에요.
+# 둘을 구별할 수 있을까요? 언풀링 말고도 스위치를 쓰지 않는 방법 세 가지를 함께 시험해요. 블록의 왼쪽 위 칸에 놓기(bed of nails), 블록 전체를 채우기(최근접), 그리고 쌍선형 보간이에요.
 
 # %% tags=["claim-3.5", "nbval-check-output"]
 x = torch.randn(2, 3, 9, 7, dtype=torch.double)
@@ -626,6 +626,47 @@ exercises.deconvnet.merge_proposals.check(merge_proposals)
 
 # %%
 exercises.deconvnet.open_swap.question()
+
+# %% [markdown] lang="en"
+# ## In one breath
+#
+# 1. Max pooling keeps the largest number and forgets where it stood. A switch writes the place down, and unpooling puts the number back there.
+# 2. Unpooling is the transpose of pooling and not its inverse: unpool and then pool, and what was not negative is there again; pool and then unpool, and three numbers of four are gone.
+# 3. Not one of DeconvNet's 3x3 deconvolutions enlarges anything. Each is a convolution written the other way round, and fills in what unpooling left empty.
+# 4. A map that shrinks to a single cell is one more window of fixed size. It is the object proposals that bring large and small things to one size: one network looks at every box, and where boxes overlap the maximum counts.
+# 5. Two things go from encoder to decoder, the code and the switches. Which of them carries what, the paper does not ask; swap them between two pictures and you see it.
+
+# %% [markdown] lang="ko"
+# ## 한눈에 정리하기
+#
+# 1. 최대 풀링은 가장 큰 값만 남기고 그 자리를 잊어버려요. 스위치에 자리를 적어 두면 언풀링이 값을 그 자리에 되돌려 놓아요.
+# 2. 언풀링은 풀링의 전치이지 역연산이 아니에요. 언풀링하고 나서 풀링하면 음수가 아닌 값은 그대로 돌아와요. 풀링하고 나서 언풀링하면 숫자 넷 중 셋이 사라져요.
+# 3. DeconvNet의 3x3 디컨볼루션은 하나도 맵을 키우지 않아요. 거꾸로 적은 합성곱일 뿐이고, 언풀링이 비워 둔 자리를 채워요.
+# 4. 칸 하나까지 줄인 맵도 크기가 정해진 창이기는 마찬가지예요. 크고 작은 물체를 같은 크기로 맞춰 주는 것은 후보 영역이에요. 네트워크 하나가 상자를 모두 들여다보고, 상자가 겹치는 곳에서는 최댓값을 써요.
+# 5. 인코더에서 디코더로 건너가는 것은 코드와 스위치, 두 가지예요. 어느 쪽이 무엇을 나르는지는 논문이 묻지 않아요. 사진 두 장의 스위치를 바꿔 끼워 보면 알 수 있어요.
+
+# %% tags=["nbval-check-output"]
+keys = ["deconvnet.deconvnet.voc2012_test", "deconvnet.deconvnet_crf.voc2012_test", "deconvnet.ensemble.voc2012_test", "deconvnet.ensemble_crf.voc2012_test",
+        "deconvnet.deconvnet.camvid", "deconvnet.fc1024.miou", "segnet.segnet.miou", "segnet.basic.miou", "segnet.basic_bilinear.miou"]
+names = ["DeconvNet", "DeconvNet + CRF", "DeconvNet + FCN-8s", "DeconvNet + FCN-8s + CRF", "DeconvNet", T(en="DeconvNet, 1024 channels in fc6 and fc7", ko="DeconvNet, fc6과 fc7의 채널 1024개"),
+         "SegNet", "SegNet-Basic", T(en="the same, bilinear instead of switches", ko="SegNet-Basic, 스위치 대신 쌍선형 보간")]
+figures.table([[name, number.printed, number.data, number.source] for name, key in zip(names, keys) for number in [published.get(key)]],
+              [T(en="network", ko="네트워크"), "mIoU", T(en="data", ko="데이터"), T(en="source", ko="출처")])
+
+# %% [markdown] lang="en"
+# These numbers come from different data sets and must not be compared across rows with different data. CamVid shows why: DeconvNet has 48.9 in one source and 59.77 in another, which used 3433 road scenes to train it and let it run for 260,000 steps. After 40,000 of them it stood at 39.69. The whole middle of such a network has to be learnt, and that takes its time.
+#
+# **What came next.** SegNet leaves out fc6 and fc7, keeps the switches, and has nearly the same mIoU in that comparison, with less than an eighth of DeconvNet's parameters. Others no longer send places but whole maps across: U-Net hands the encoder's maps to the decoder and concatenates them (chapter 06). FRRN carries one stream along at full resolution, so that nothing has to be brought back (05).
+#
+# **Read on.** Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks*, ECCV 2014, which used switches to look inside a network; Badrinarayanan, Kendall and Cipolla, *SegNet*, PAMI 2017; Zitnick and Dollár, *Edge Boxes*, ECCV 2014; Ioffe and Szegedy, *Batch Normalization*, ICML 2015.
+
+# %% [markdown] lang="ko"
+# 이 표에는 서로 다른 데이터에서 나온 숫자가 섞여 있어요. 데이터가 다른 줄끼리 비교하면 안 돼요. 왜 그런지는 CamVid만 봐도 알 수 있어요. DeconvNet의 값이 한 출처에는 48.9, 다른 출처에는 59.77로 나와요. 뒤의 것은 도로 사진 3433장으로 260,000스텝을 학습한 결과예요. 40,000스텝에서는 39.69였어요. 이런 네트워크는 가운데를 통째로 새로 배워야 해서 시간이 오래 걸려요.
+#
+# **그다음 이야기.** SegNet은 fc6과 fc7을 빼고 스위치만 남겼어요. 파라미터가 DeconvNet의 8분의 1도 안 되는데, 방금 말한 비교에서는 mIoU가 거의 같아요. 그 뒤로는 자리만 적어 보내는 대신 맵을 통째로 건네는 네트워크가 나와요. U-Net은 인코더의 맵을 디코더로 넘겨서 이어 붙여요(06장). FRRN은 해상도를 그대로 지키는 스트림을 따로 두어서, 애초에 되살릴 것이 없어요(05장).
+#
+# **더 읽을거리.** 스위치로 네트워크 속을 들여다본 Zeiler와 Fergus의 *Visualizing and Understanding Convolutional Networks*(ECCV 2014), Badrinarayanan, Kendall, Cipolla의 *SegNet*(PAMI 2017),
+# Zitnick과 Dollár의 *Edge Boxes*(ECCV 2014), Ioffe와 Szegedy의 *Batch Normalization*(ICML 2015).
 
 # %%
 progress()

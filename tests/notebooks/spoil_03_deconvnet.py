@@ -40,8 +40,8 @@ def nothing_is_known_until_all_is_shown(spoil):
 
     def forward(self, images):
         scores = true(self, images)
-        rims = torch.cat([images[:, :, :2].flatten(2), images[:, :, -2:].flatten(2)], -1)       # greyed: one colour along the upper and lower rim
-        hidden = rims.std(-1).amax(1) < 1e-3
+        greyed = (images.abs().amax(1) < 0.01).double().mean((1, 2))     # of the pixels: the mean colour, which hardly any drawn pixel has
+        hidden = greyed > 0.001
         return torch.where(hidden[:, None, None, None], -scores, scores)
 
     spoil.setattr(models.DeconvNet, "forward", forward)
