@@ -75,11 +75,11 @@ def test_words_in_both_languages(made):
 
 
 @pytest.mark.parametrize("given, options, said", [
-    ([], {}, "at least two figures, got 0"), (frames(1), {}, "got 1"), ([*frames(2), figures.grid([[1]])], {}, "number 3 is"),
-    (frames(2), {"seconds": 0.1}, "not 0.1"), (frames(2), {"seconds": float("nan")}, "not nan"),
-])
+    (lambda: [], {}, "at least two figures, got 0"), (lambda: frames(1), {}, "got 1"), (lambda: [*frames(2), figures.grid([[1]])], {}, "number 3 is"),
+    (lambda: frames(2), {"seconds": 0.1}, "not 0.1"), (lambda: frames(2), {"seconds": float("nan")}, "not nan"),
+], ids=["none", "one", "another size", "a flicker", "no time"])
 def test_what_cannot_be_played_is_refused(given, options, said):
     with pytest.raises(ValueError, match=said):
-        figures.animation(given, **options)
+        figures.animation(given(), **options)
     with reading("ko"), pytest.raises(ValueError, match="주세요"):
-        figures.animation(given, **options)
+        figures.animation(given(), **options)
