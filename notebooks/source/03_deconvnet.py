@@ -51,15 +51,15 @@ figures.receptive_field(street, list(windows.values()), labels=[T(en="a car", ko
 # ## 무엇이든 한 창으로 보는 문제
 #
 # FCN은 크기가 정해진 창으로 사진을 봐요. 그 창이 수용 영역이에요. 창보다 훨씬 큰 물체는 조각으로만 보여요. 자동차 문 한가운데는 그저 회색 평면이라서, 벽이라고 해도 도로라고 해도 이상하지 않아요.
-# 창보다 훨씬 작은 물체는 둘레에 묻혀 버려요. 위의 두 창에서 세어 볼게요. 물체의 얼마만큼이 창 안에 들어오고, 물체는 창을 얼마나 채울까요?
+# 창보다 훨씬 작은 물체는 주변에 파묻혀 버려요. 위의 두 창에서 세어 볼게요. 물체는 창 안에 얼마나 들어오고, 창을 얼마나 채울까요?
 
 # %% tags=["nbval-check-output"]
 things = streets.instance(13)
 for name, (top, left, bottom, right) in windows.items():
     thing = things == things[(top + bottom) // 2, (left + right) // 2]     # en: the one in the middle of the window | ko: 창 한가운데에 있는 물체
     inside = thing[top:bottom, left:right].sum().item()
-    print({"car": T(en="car:", ko="자동차:"), "pedestrian": T(en="pedestrian:", ko="보행자:")}[name], T(en="inside the window", ko="창에 들어온 몫"), f"{inside / thing.sum().item():.0%}", "|",
-          T(en="of the window", ko="창에서 차지하는 몫"), f"{inside / 1600:.0%}")
+    print({"car": T(en="car:", ko="자동차:"), "pedestrian": T(en="pedestrian:", ko="보행자:")}[name], T(en="inside the window", ko="창에 들어온 비율"), f"{inside / thing.sum().item():.0%}", "|",
+          T(en="share of the window", ko="창에서 차지하는 비율"), f"{inside / 1600:.0%}")
 
 # %% [markdown] lang="en"
 # There is a second complaint. Once the map has been shrunk, an FCN enlarges it with a kernel that began as bilinear interpolation and stayed close to it. That is not much of a way back: whatever the picture looked like, the map grows in
@@ -70,8 +70,8 @@ for name, (top, left, bottom, right) in windows.items():
 # Here is what the lecture notes say about DeconvNet, in our words. Decide for each line *now*. One of them looks like a mere matter of wording and is the heart of the paper.
 
 # %% [markdown] lang="ko"
-# 불만이 하나 더 있어요. FCN은 줄어든 맵을 다시 키울 때, 쌍선형 보간에서 출발해 거기서 별로 벗어나지 않은 커널을 써요. 이것만으로는 제대로 된 길이라고 하기 어려워요. 사진이 어떻게 생겼든 맵은 늘 똑같이 매끄럽게 커지거든요.
-# DeconvNet은 두 불만에 모두 답해요. 어느 부품이 어느 불만에 답하는지는 이 장에서 직접 찾게 될 거예요.
+# 불만이 하나 더 있어요. FCN은 줄어든 맵을 다시 키울 때, 쌍선형 보간에서 출발해 거기서 별로 벗어나지 않은 커널을 써요. 이것만으로는 제대로 되돌아간다고 하기 어려워요. 사진에 무엇이 있든 맵은 늘 똑같이 매끄럽게 커지거든요.
+# DeconvNet은 두 불만에 모두 답해요. 어느 부품이 어느 불만에 답하는지는 이 장에서 직접 찾아볼 거예요.
 #
 # ## 실행하기 전에 골라 보기
 #
@@ -89,7 +89,7 @@ exercises.claims.sheet("03")
 # %% [markdown] lang="ko"
 # ## 손으로 해 보는 연산 1 · 자리를 기억하는 풀링
 #
-# 최대 풀링은 숫자 네 개 가운데 가장 큰 것만 남기고 세 개를 버려요. 그러면서 놓치기 쉬운 것을 하나 더 버려요. 넷 중 *어느* 것이었느냐예요. 그걸 적어 둔 것이 **스위치 변수**(switch variable), 줄여서 스위치예요. 풀링한 값마다 원래 있던 자리를 하나씩,
+# 최대 풀링은 숫자 네 개 가운데 가장 큰 것만 남기고 세 개를 버려요. 그런데 모르는 사이에 하나를 더 버려요. 가장 큰 값이 넷 중 *어느* 자리에 있었는지예요. 그걸 적어 둔 것이 **스위치 변수**(switch variable), 줄여서 스위치예요. 풀링한 값마다 원래 있던 자리를 하나씩,
 # 맵을 글 읽는 순서로 세어 적어요. 4x4 맵이라면 자리는 0번부터 15번까지예요.
 
 # %% tags=["nbval-check-output"]
@@ -112,7 +112,7 @@ print(T(en="switches:", ko="스위치:"), switches)
 # And now back. **Unpooling** takes a map of 4x4 full of zeros and puts each number where its switch says. Nothing is computed; it only places.
 
 # %% [markdown] lang="ko"
-# 이제 되돌아가 볼게요. **언풀링**은 0으로 채운 4x4 맵에 값을 하나씩, 스위치가 말하는 자리에 놓아요. 계산하는 것은 없어요. 놓기만 해요.
+# 이제 되돌아가 볼게요. **언풀링**은 0으로 채운 4x4 맵에 값을 하나씩, 스위치에 적힌 자리에 놓아요. 계산하는 것은 없어요. 놓기만 해요.
 
 # %% tags=["nbval-check-output"]
 unpooled = [[0] * 4 for _ in range(4)]
@@ -132,14 +132,14 @@ figures.grids([(numbers, "input", T(en="the largest of each block", ko="블록�
 # %% [markdown] lang="en"
 # ### What is lost without them
 #
-# The package's functions, and torch's, on a map with odd sides. Then the claim's second half. Take a map and turn every block of 2x2 by half a turn: the same maxima, every one of them in another place. Pooled, the two maps are the same to the last digit. Which way back can tell
+# First we compare the package's functions with torch's, on a map with odd sides. Then comes the claim's second half. Take a map and turn every block of 2x2 by half a turn: the same maxima, every one of them in another place. Pooled, the two maps are the same to the last digit. Which way back can tell
 # them apart? Besides unpooling we try three that use no switches: the number into the upper left corner of its block (a bed of nails), into the whole block (nearest), and bilinear interpolation.
 
 # %% [markdown] lang="ko"
 # ### 스위치가 없으면 잃는 것
 #
-# 변의 길이가 홀수인 맵에서 패키지 함수와 torch를 비교해 볼게요. 그다음은 주장의 뒷말이에요. 맵에서 2x2 블록을 저마다 반 바퀴씩 돌려요. 최댓값은 그대로인데 자리는 모두 바뀌어요. 풀링하고 나면 두 맵은 끝자리까지 똑같아요. 어떤 방법으로 되돌려야
-# 둘을 구별할 수 있을까요? 언풀링 말고도 스위치를 쓰지 않는 방법 세 가지를 함께 시험해요. 블록의 왼쪽 위 칸에만 놓기(bed of nails), 블록 전체를 채우기(최근접), 그리고 쌍선형 보간이에요.
+# 변의 길이가 홀수인 맵에서 패키지 함수와 torch를 비교해 볼게요. 그다음에는 주장의 뒷부분을 확인해요. 맵의 2x2 블록을 저마다 반 바퀴씩 돌리면, 최댓값은 그대로인데 자리는 모두 바뀌어요. 풀링하고 나면 두 맵은 끝자리까지 똑같아요. 어떤 방법으로 되돌려야
+# 둘을 구별할 수 있을까요? 언풀링 말고도 스위치를 쓰지 않는 방법 세 가지를 함께 시험해요. 블록의 왼쪽 위 칸에 놓기(bed of nails), 블록 전체를 채우기(최근접), 그리고 쌍선형 보간이에요.
 
 # %% tags=["claim-3.5", "nbval-check-output"]
 x = torch.randn(2, 3, 9, 7, dtype=torch.double)
@@ -221,7 +221,7 @@ labs.switches()
 # is as large as the input. What kind of layer is that?
 
 # %% [markdown] lang="ko"
-# **해 보세요.** 최댓값 하나를 창의 네 구석으로 옮겨 보세요. 되돌리는 네 방법 가운데 어느 것이 알아차리나요? · 마지막 보기에서 숫자 하나를 음수로 바꿔 보세요. 어느 불이 꺼지나요? · 한 창의 두 숫자를 같게 만들어 보세요. 어느 쪽이 최댓값인가요? 다른 쪽을 조금만 올리면 어떻게 되나요?
+# **해 보세요.** 최댓값 하나를 창의 네 구석으로 옮겨 보세요. 되돌리는 네 방법 가운데 자리가 바뀐 것을 알아차리는 방법은 어느 것인가요? · 마지막 보기에서 숫자 하나를 음수로 바꿔 보세요. 어느 불이 꺼지나요? · 한 창의 두 숫자를 같게 만들어 보세요. 어느 쪽이 최댓값인가요? 다른 쪽을 조금만 올리면 어떻게 되나요?
 #
 # ## 손으로 해 보는 연산 2 · 아무것도 키우지 않는 디컨볼루션
 #
@@ -336,7 +336,7 @@ assert down[-1] == (1, 1) and [*reversed(down[:-1])] == up and back[-1] == ("seg
 # At full size fc6 alone has more weights than all the convolutions of VGG16. Let us count, and set SegNet beside it, the sibling that leaves out the middle, fc6 and fc7, and keeps only the switches.
 
 # %% [markdown] lang="ko"
-# 되돌아오는 길의 크기는 모두 가는 길에 나왔던 크기예요. 그래야 스위치를 쓸 수 있거든요. 스위치는 거울처럼 맞은편으로 건너가요. pool5에서 unpool5로, pool1에서 unpool1로요.
+# 되돌아오는 길에 나오는 크기는 모두 가는 길에 있던 크기예요. 그래야 스위치를 쓸 수 있거든요. 스위치는 거울처럼 맞은편으로 건너가요. pool5에서 unpool5로, pool1에서 unpool1로요.
 #
 # 원래 크기에서는 fc6 하나의 가중치가 VGG16의 합성곱을 모두 합친 것보다 많아요. 세어 볼게요. 그 옆에는 SegNet을 놓았어요. 가운데의 fc6과 fc7을 빼고 스위치만 남긴 형제 같은 네트워크예요.
 
@@ -363,12 +363,12 @@ figures.table(rows, [T(en="the way back", ko="되돌아가는 길"), T(en="map",
 # %% [markdown] lang="en"
 # ## From a blob to an outline
 #
-# Enough of sizes. `training.switches.load()` is a small DeconvNet that has been trained on drawn streets, a hundredth of the paper's weights. We send a picture through it and stop after every layer of the decoder: what does the map know by then?
+# Enough of sizes. `training.switches.load()` is a small DeconvNet that has been trained on drawn streets; it has fewer than a 100th of the paper's weights. We send a picture through it and stop after every layer of the decoder. What does the map know by then? Every layer has many channels; we look at the mean size of their numbers, bright where it is large.
 
 # %% [markdown] lang="ko"
 # ## 덩어리에서 윤곽까지
 #
-# 크기 이야기는 이쯤 할게요. `training.switches.load()`는 그린 거리로 학습해 둔 작은 DeconvNet이에요. 가중치는 논문의 100분의 1쯤이에요. 사진을 넣고 디코더의 층마다 멈춰서, 맵이 거기까지 무엇을 알게 되었는지 볼게요.
+# 크기 이야기는 이쯤 할게요. `training.switches.load()`는 그린 거리로 학습해 둔 작은 DeconvNet이에요. 가중치는 논문의 100분의 1도 안 돼요. 사진을 넣고 디코더의 층마다 멈춰서 볼게요. 맵은 거기까지 무엇을 알게 되었을까요? 층마다 채널이 많으니 채널 값의 크기를 평균 내서 봐요. 값이 큰 곳일수록 밝아요.
 
 # %% tags=["for-claim-3.6", "for-claim-3.2a"]
 network, scenes = training.switches.load(), datasets.load("streets", "test", size=training.switches.SIZE)
@@ -376,22 +376,33 @@ photo, labels = scenes[training.switches.SHOWN[0]]
 with torch.no_grad():
     kept = network.encode(datasets.normalise(photo)[None])
     opened = dict(network.decode_steps(kept))
+strength = {name: map_[0].abs().mean(0) for name, map_ in opened.items()}
 
-# %%
+# %% tags=["look"]
+figures.animation([figures.images([photo, map_], kinds=["photo", "heat"], titles=[T(en="picture", ko="사진"), f"{number} / {len(strength)}   {name}   {map_.shape[0]}x{map_.shape[1]}"],
+                                  title=T(en="Layer by layer the outline appears", ko="한 층씩 지날 때마다 윤곽이 드러나요"))
+                   for number, (name, map_) in enumerate(strength.items(), 1)])
+
+# %% [markdown] lang="en"
+# The animation goes through all the layers and begins anew. Watch what an unpooling does and what the deconvolutions behind it do: the one scatters points, the others make an area of them. Here are the most telling layers side by side, standing still.
+
+# %% [markdown] lang="ko"
+# 애니메이션은 모든 층을 지나고 나면 처음부터 다시 시작해요. 언풀링에서 일어나는 일과 바로 뒤 디컨볼루션에서 일어나는 일을 견주어 보세요. 언풀링은 점을 흩뿌리고 디컨볼루션은 그 점을 이어 면을 만들어요. 눈여겨볼 층만 골라 멈춘 그림으로 나란히 놓으면 이래요.
+
+# %% tags=["look"]
 chosen = ["fc6_deconv", "unpool5", "deconv5_3", "unpool4", "deconv4_3", "unpool3", "deconv3_3", "unpool2", "deconv2_2", "unpool1", "deconv1_2"]
-strength = {name: opened[name][0].abs().mean(0) for name in chosen}
-figures.images([photo, *strength.values()], columns=4, titles=[T(en="picture", ko="사진"), *chosen],
+figures.images([photo, *(strength[name] for name in chosen)], kinds=["photo", *["heat"] * len(chosen)], columns=4, titles=[T(en="picture", ko="사진"), *chosen],
                title=T(en="Unpooling scatters, deconvolution fills in: row by row the outline appears", ko="언풀링이 흩어 놓고 디컨볼루션이 채우면서, 윤곽이 점점 드러나요"))
 
 # %% [markdown] lang="en"
 # ### One switch, all the way
 #
-# Claim 3.6 says that the switches are stored like in a mirror. Let us catch one. The strongest place of the map after `unpool1` came out of one cell of `pool1`. Its switch was written down by the encoder, at the same level, from the same picture; and so it is at every level. We check all of them.
+# Claim 3.6 says that the switches are stored like in a mirror. Let us follow one. The largest number of the map after `unpool1` came out of one cell of `pool1`. Its switch was written down by the encoder, at the same level, from the same picture; and so it is at every level. We check all of them.
 
 # %% [markdown] lang="ko"
 # ### 스위치 하나를 끝까지 따라가기
 #
-# 주장 3.6에 따르면 스위치는 거울처럼 맞은편에 저장돼요. 하나를 붙잡아 볼게요. `unpool1`을 지난 맵에서 가장 센 자리는 `pool1`의 칸 하나에서 왔어요. 그 칸의 스위치는 인코더가 같은 단계에서, 같은 사진을 보고 적어 둔 거예요. 다른 단계도 모두 그런지 빠짐없이 확인해요.
+# 주장 3.6에 따르면 스위치는 거울처럼 맞은편에 저장돼요. 하나를 골라 따라가 볼게요. `unpool1`을 지난 맵에서 값이 가장 큰 자리는 `pool1`의 칸 하나에서 왔어요. 그 칸의 스위치는 인코더가 같은 단계에서, 같은 사진을 보고 적어 둔 거예요. 다른 단계도 모두 그런지 빠짐없이 확인해요.
 
 # %% tags=["claim-3.6", "nbval-check-output"]
 mirrored = {}
@@ -758,6 +769,47 @@ exercises.deconvnet.merge_proposals.check(merge_proposals)
 
 # %%
 exercises.deconvnet.open_swap.question()
+
+# %% [markdown] lang="en"
+# ## In one breath
+#
+# 1. Max pooling keeps the largest number and forgets where it stood. A switch writes the place down, and unpooling puts the number back there.
+# 2. Unpooling is the transpose of pooling and not its inverse: unpool and then pool, and what was not negative is there again; pool and then unpool, and three numbers of four are gone.
+# 3. Not one of DeconvNet's 3x3 deconvolutions enlarges anything. Each is a convolution written the other way round, and fills in what unpooling left empty.
+# 4. A map that shrinks to a single cell is one more window of fixed size. It is the object proposals that bring large and small things to one size: one network looks at every box, and where boxes overlap the maximum counts.
+# 5. Two things go from encoder to decoder, the code and the switches. Which of them carries what, the paper does not ask; swap them between two pictures and you see it.
+
+# %% [markdown] lang="ko"
+# ## 한눈에 정리하기
+#
+# 1. 최대 풀링은 가장 큰 값만 남기고 그 자리를 잊어버려요. 스위치에 자리를 적어 두면 언풀링이 값을 그 자리에 되돌려 놓아요.
+# 2. 언풀링은 풀링의 전치이지 역연산이 아니에요. 언풀링하고 나서 풀링하면 음수가 아닌 값은 그대로 돌아와요. 풀링하고 나서 언풀링하면 숫자 넷 중 셋이 사라져요.
+# 3. DeconvNet의 3x3 디컨볼루션은 하나도 맵을 키우지 않아요. 거꾸로 적은 합성곱일 뿐이고, 언풀링이 비워 둔 자리를 채워요.
+# 4. 칸 하나까지 줄인 맵도 크기가 정해진 창이기는 마찬가지예요. 크고 작은 물체를 같은 크기로 맞춰 주는 것은 후보 영역이에요. 네트워크 하나가 상자를 모두 들여다보고, 상자가 겹치는 곳에서는 최댓값을 써요.
+# 5. 인코더에서 디코더로 건너가는 것은 코드와 스위치, 두 가지예요. 어느 쪽이 무엇을 나르는지는 논문이 묻지 않아요. 사진 두 장의 스위치를 바꿔 끼워 보면 알 수 있어요.
+
+# %% tags=["nbval-check-output"]
+keys = ["deconvnet.deconvnet.voc2012_test", "deconvnet.deconvnet_crf.voc2012_test", "deconvnet.ensemble.voc2012_test", "deconvnet.ensemble_crf.voc2012_test",
+        "deconvnet.deconvnet.camvid", "deconvnet.fc1024.miou", "segnet.segnet.miou", "segnet.basic.miou", "segnet.basic_bilinear.miou"]
+names = ["DeconvNet", "DeconvNet + CRF", "DeconvNet + FCN-8s", "DeconvNet + FCN-8s + CRF", "DeconvNet", T(en="DeconvNet, 1024 channels in fc6 and fc7", ko="DeconvNet, fc6과 fc7의 채널 1024개"),
+         "SegNet", "SegNet-Basic", T(en="the same, bilinear instead of switches", ko="SegNet-Basic, 스위치 대신 쌍선형 보간")]
+figures.table([[name, number.printed, number.data, number.source] for name, key in zip(names, keys) for number in [published.get(key)]],
+              [T(en="network", ko="네트워크"), "mIoU", T(en="data", ko="데이터"), T(en="source", ko="출처")])
+
+# %% [markdown] lang="en"
+# These numbers come from different data sets and must not be compared across rows with different data. CamVid shows why: DeconvNet has 48.9 in one source and 59.77 in another, where it had 1024 channels in fc6 and fc7, 3433 road scenes to learn from and 260,000 steps. After 40,000 of them it stood at 39.69: a network as deep as this learns slowly.
+#
+# **What came next.** SegNet leaves out fc6 and fc7 and keeps the switches. In that same comparison it comes to 60.10 after 140,000 steps, with 29.5M parameters where the full DeconvNet has 252M. Others no longer send places but whole maps across: U-Net hands the encoder's maps to the decoder and concatenates them (chapter 06). FRRN carries one stream along at full resolution, so that nothing has to be brought back (05).
+#
+# **Read on.** Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks*, ECCV 2014, which used switches to look inside a network; Badrinarayanan, Kendall and Cipolla, *SegNet*, PAMI 2017; Zitnick and Dollár, *Edge Boxes*, ECCV 2014; Ioffe and Szegedy, *Batch Normalization*, ICML 2015.
+
+# %% [markdown] lang="ko"
+# 이 표에는 서로 다른 데이터에서 나온 숫자가 섞여 있어요. 데이터가 다른 줄끼리 비교하면 안 돼요. 왜 그런지는 CamVid만 봐도 알 수 있어요. DeconvNet의 값이 한 출처에는 48.9, 다른 출처에는 59.77로 나와요. 뒤의 것은 fc6과 fc7의 채널을 1024개로 줄이고 도로 사진 3433장으로 260,000스텝을 학습한 결과예요. 40,000스텝에서는 39.69였어요. 이렇게 깊은 네트워크는 천천히 배워요.
+#
+# **그다음 이야기.** SegNet은 fc6과 fc7을 빼고 스위치만 남겼어요. 같은 비교에서 140,000스텝 만에 60.10까지 올라가요. 파라미터는 29.5M이에요. 원래 크기의 DeconvNet은 252M이고요. 그 뒤로는 자리만 적어 보내는 대신 맵을 통째로 건네는 네트워크가 나와요. U-Net은 인코더의 맵을 디코더로 넘겨서 이어 붙여요(06장). FRRN은 해상도를 그대로 지키는 스트림을 따로 두어서, 애초에 되살릴 것이 없어요(05장).
+#
+# **더 읽을거리.** 스위치로 네트워크 속을 들여다본 Zeiler와 Fergus의 *Visualizing and Understanding Convolutional Networks*(ECCV 2014), Badrinarayanan, Kendall, Cipolla의 *SegNet*(PAMI 2017),
+# Zitnick과 Dollár의 *Edge Boxes*(ECCV 2014), Ioffe와 Szegedy의 *Batch Normalization*(ICML 2015).
 
 # %%
 progress()

@@ -112,12 +112,16 @@ class Figure(MatplotlibFigure):
         """Text on the sheet, at pixels."""
         return self.sheet.text(x, y, text, fontsize=px * fonts.PT, fontfamily=fonts.BOLD if bold else fonts.REGULAR, color=colour, ha=ha, va=va, **options)
 
-    def png(self) -> bytes:
-        """The picture as PNG: the same bytes each time, without dates or names of programs."""
+    def pixels(self) -> np.ndarray:
+        """What is drawn, uint8 (H, W, 3)."""
         with house_style():
             canvas = FigureCanvasAgg(self)
             canvas.draw()
-            shown = np.asarray(canvas.buffer_rgba())[..., :3]
+            return np.array(canvas.buffer_rgba())[..., :3]
+
+    def png(self) -> bytes:
+        """The picture as PNG: the same bytes each time, without dates or names of programs."""
+        shown = self.pixels()
         words = PngImagePlugin.PngInfo()
         if self.alt:
             words.add_itxt("Description", self.alt)

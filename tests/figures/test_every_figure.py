@@ -124,7 +124,7 @@ def test_korean_letters_come_from_nanum_gothic():
 
 
 def test_every_public_function_is_tried_here():
-    made_elsewhere = {"Figure", "LiveCurve", "PHOTOS", "Table", "table", "photo", "photo_credit"}
+    made_elsewhere = {"Animation", "animation", "Figure", "LiveCurve", "PHOTOS", "Table", "table", "photo", "photo_credit"}
     assert set(figures.__all__) - made_elsewhere == set(NAMES)
 
 
