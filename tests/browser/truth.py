@@ -324,9 +324,6 @@ def switches(seen):
         assert ("gives y back" if not differ else f"another number than y in {differ} of 16 cells") in seen["line"], seen["line"]
 
 
-CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores, atrous, dense_map, crf, switches)}
-
-
 def whole_percent(share):
     return f"{int(100 * share + 0.5)}\u00a0%"
 
@@ -400,4 +397,5 @@ def proposals(seen):
         assert (f"lies in {many} boxes; the surest says {name}" if many else "lies in no box yet") in seen["line"], seen["line"]
 
 
-CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores, atrous, dense_map, crf, follow_switch, switch_swap, proposals)}
+CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores, atrous, dense_map, crf, switches, follow_switch,
+                                             switch_swap, proposals)}
