@@ -183,6 +183,7 @@ export default {
       pen.ctx.fill();
       pen.text(percent(miou[n][k - 1]), across(k) + (k > last / 2 ? -4 : 9), down(miou[n][k - 1]) + 16, { align: k > last / 2 ? "right" : "left", weight: 600 });
     }
+
     return {
       compute(state) {
         const n = pictureOf(state),
