@@ -46,7 +46,8 @@
        with the arrow keys: move(dx, dy, { keys }) in px. x, y is its middle; the lab paints it.
      pen.ctx, pen.width, pen.text(string, x, y, { align, size, weight, role, baseline }), pen.line([[x, y], ...], { role, width, dash }),
        pen.arrow(x1, y1, x2, y2, { role }), pen.box(x, y, w, h, { role, fill, width, dash, radius }), pen.hatch(x, y, w, h),
-       pen.sign("*", x, y). Units are CSS pixels; the canvas follows the screen's resolution.
+       pen.sign("*", x, y), pen.legend([[colour, name], ...], x, y, width), pen.legendHeight(names, width).
+       Units are CSS pixels; the canvas follows the screen's resolution.
      lab.colours: ink, muted, faint, paper, input, kernel, output, negative, count, good, bad as "#rrggbb", and dark (bool).
      lab.tint(role, share), lab.sequential(share) (viridis), lab.countColour(n, most), lab.diverging(share from -1 to 1).
      lab.font is the family for canvas text, lab.narrow a width under 520 px.
@@ -298,6 +299,7 @@ const freshId = (name) => `sc-${name}-${labSalt}-${(labCount += 1)}`;
 const SAVE_AFTER = 300; // ms of quiet before `value` goes to Python
 const ANNOUNCE_AFTER = 500; // ms of quiet before the screen reader is told
 const LEAST_FONT = 14; // px; smaller numbers are left out
+const LEGEND_ROW = 22; // px
 
 // ------------------------------------------------------------------ label maps
 
@@ -425,6 +427,39 @@ class Pen {
     }
     ctx.stroke();
     ctx.restore();
+  }
+
+  /** [how far right, in which row] each of `names` stands in a legend of this width. */
+  legendPlaces(names, width) {
+    let left = 0,
+      row = 0;
+    return names.map((name) => {
+      const needed = 22 + this.measure(name);
+      if (left && left + needed > width) {
+        left = 0;
+        row += 1;
+      }
+      const at = [left, row];
+      left += needed + 14;
+      return at;
+    });
+  }
+
+  legendHeight(names, width) {
+    return LEGEND_ROW * (1 + Math.max(0, ...this.legendPlaces(names, width).map(([, row]) => row)));
+  }
+
+  /** Colours and what they mean, [[colour, name], ...], side by side in as many rows as it takes. */
+  legend(items, x, y, width) {
+    const places = this.legendPlaces(
+      items.map(([, name]) => name),
+      width,
+    );
+    items.forEach(([colour, name], i) => {
+      const [left, top] = [x + places[i][0], y + LEGEND_ROW * places[i][1]];
+      this.box(left + 0.5, top + 0.5, 15, 13, { fill: colour, role: "muted", width: 1 });
+      this.text(name, left + 21, top + 8);
+    });
   }
 
   sign(symbol, x, y, size = 22) {

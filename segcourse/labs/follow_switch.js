@@ -71,7 +71,8 @@ export default {
       count = shapes.length,
       rgb = paints.map(toRgb),
       pictureOf = (state) => clamp(Number(state.picture), 1, pictures) - 1,
-      nameOf = (label) => t(`class.${Math.min(label, classes)}`),
+      nameOf = (label) => t(`class.${label}`),
+      everyName = Array.from({ length: classes }, (_, label) => nameOf(label)),
       // Three figures at most: they have to fit a cell.
       short = (v) => (v === 0 ? "0" : v >= 99.95 ? v.toFixed(0) : v >= 0.05 ? v.toFixed(1) : "<0.1");
 
@@ -288,14 +289,13 @@ export default {
           });
           y += tall + (narrow ? 26 : 28);
         }
-        return { rows, cell, narrow, centre: wide / 2, gap: narrow ? 17 : 52, bottom: y, height: y + 40 };
+        return { rows, cell, narrow, centre: wide / 2, gap: narrow ? 17 : 52, bottom: y, legend: y + 44, height: y + 44 + stage.pen.legendHeight(everyName, wide - 2) };
       },
 
       draw(pen, place) {
         const { n, pixel, steps, lost } = lab.result,
           { rows, cell, centre, gap, narrow } = place,
-          [first, ...others] = rows,
-          { ctx } = pen;
+          [first, ...others] = rows;
         // The picture and what the network says of it.
         drawMap(pen, photo(n), first.left, "input");
         drawMap(pen, labelled(n), first.right, "output");
@@ -370,17 +370,24 @@ export default {
         pen.line([[centre + wide / 2 + 4, y + 14], [low.right.x + low.right.width / 2, y + 14]], { role: "muted", width: 1.2 });
         pen.box(centre - wide / 2, y, wide, 28, { role: "muted", width: 1, radius: 4, fill: "paper" });
         pen.text(t("code", { c: code[0], h: code[1], w: code[2] }), centre, y + 15, { align: "center", most: wide - 12 });
-        ctx.globalAlpha = 1;
+        const present = everyName.map((_, label) => label).filter((label) => share("labels", n).includes(label));
+        pen.legend(
+          present.map((label) => [paints[label], everyName[label]]),
+          1,
+          place.legend,
+          pen.width - 2,
+        );
       },
 
       line() {
-        const { pixel, steps, lost, way } = lab.result,
+        const { n, pixel, steps, lost, way } = lab.result,
           [r, c] = pixel,
           end = way[way.length - 1],
           words = { r: r + 1, c: c + 1, n: lost, m: lost + 1 },
           said = [t(lost === count ? "lineAll" : lost === 0 ? "lineNone" : "lineSome", words)];
         if (lost < count) said.push(t("lineLost", { ...words, where: t(`quarter.${steps[lost].points}`), k: steps[lost].channel + 1 }));
         said.push(end.join() === pixel.join() ? t("lineHome") : t("lineLeads", { r: end[0] + 1, c: end[1] + 1 }));
+        said.push(t("lineSays", { name: nameOf(share("labels", n)[r * width + c]) }));
         return said.join(" ");
       },
 

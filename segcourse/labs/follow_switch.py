@@ -104,14 +104,15 @@ def shipped() -> tuple[Tensor, list[Trace]]:
 
 
 def telling(of: Trace) -> tuple[int, int]:
-    """A pixel that all switches point at, chosen among those to which they lead from the places before the last pooling: the one with the most numbers above
-    0 coming back, and of equals the one of the largest maximum."""
+    """A pixel that all switches point at, and whose neighbour on the right they do not, chosen among those to which they lead from the places before the
+    last pooling: the one with the most numbers above 0 coming back, and of equals the one of the largest maximum."""
     found = []
     for place in np.ndindex(of.before[-1].shape[1:]):
         pixel = lead(of, LEVELS, place, 1)[-1]
         steps = goes(of, pixel, 1)
         back = [float(of.back[level - 1][channel, pixel[0] >> level, pixel[1] >> level]) for level, (channel, _, _) in enumerate(steps, 1)]
-        if all(wins for _, _, wins in steps):
+        beside = pixel[0], pixel[1] + 1
+        if all(wins for _, _, wins in steps) and beside[1] < of.labels.shape[1] and not all(wins for _, _, wins in goes(of, beside, 1)):
             found.append((sum(v > 0.05 for v in back), float(of.before[-1][:, place[0], place[1]].max()), pixel))
     return max(found)[2]
 
@@ -133,6 +134,9 @@ class FollowSwitchLab(Lab):
     )
 
     def __init__(self, *, model: nn.Module | None = None, dataset=None, show=None, **state):
+        if model is not None and dataset is None:
+            raise ValueError(say(en="a network of your own comes with pictures: give dataset, and show where you want others than the first",
+                                 ko="직접 학습한 네트워크를 쓰려면 이미지도 있어야 해요. dataset을 넣어 주세요. show로 이미지 번호를 고를 수 있어요."))
         self.palette = palettes.CAMVID if model is None else dataset.palette
         if model is None:
             self.images, self.traces = shipped()
@@ -144,7 +148,10 @@ class FollowSwitchLab(Lab):
             if getattr(model, "unpool", None) != "switches" or not hasattr(model, "decode_steps"):
                 raise ValueError(say(en=f"the lab needs a network that unpools with switches, and {type(model).__name__} does not: use models.create('deconvnet', ...)",
                                      ko=f"이 실험실에는 스위치로 언풀링하는 네트워크가 필요한데 {josa(type(model).__name__, '은/는')} 아니에요. models.create('deconvnet', ...)를 써 주세요."))
-            self.images = torch.stack([dataset[n][0] for n in numbers])
+            images = [dataset[n][0] for n in numbers]
+            if len({tuple(image.shape) for image in images}) > 1:
+                raise ValueError(say(en="the pictures of the lab must have one size: resize or crop them", ko="실험실에서 볼 이미지는 크기가 모두 같아야 해요. 크기를 맞춰 주세요."))
+            self.images = torch.stack(images)
             own = copy.deepcopy(model).cpu()
             self.traces = [trace(own, image) for image in self.images]
         super().__init__(**{name: str(value) if name in ("picture", "rank") else value for name, value in state.items()})
@@ -207,7 +214,7 @@ class FollowSwitchLab(Lab):
             "quarter.3": say(en="bottom right", ko="오른쪽 아래"),
             "lineAll": say(en="All five switches point at the pixel in row {r}, column {c}: on the way up each unpooling puts what comes back right there.",
                            ko="스위치 5개가 모두 {r}행 {c}열 픽셀을 가리켜요. 올라오는 길에는 언풀링마다 돌아온 값을 바로 이 자리에 놓아요."),
-            "lineSome": say(en="The switches point at the pixel in row {r}, column {c} up to pool{n}.", ko="{r}행 {c}열 픽셀은 풀링 {n}까지 스위치가 가리켜요."),
+            "lineSome": say(en="The switches point at the pixel in row {r}, column {c} up to pool{n}.", ko="풀링 {n}까지는 스위치가 {r}행 {c}열 픽셀을 가리켜요."),
             "lineNone": say(en="No switch points at the pixel in row {r}, column {c}: it loses at once, and unpooling leaves a zero there.",
                             ko="{r}행 {c}열 픽셀은 처음부터 최댓값이 아니라서 가리키는 스위치가 없어요. 언풀링하면 이 자리는 0이에요."),
             "lineLost": say(en="At pool{m}, in channel {k}, the maximum stands {where} in the window, and that place is what is kept.",
@@ -215,6 +222,7 @@ class FollowSwitchLab(Lab):
             "lineLeads": say(en="From the maximum of its last window the switches lead down to the pixel in row {r}, column {c}.",
                              ko="마지막 창의 최댓값에서 스위치를 따라 내려오면 {r}행 {c}열 픽셀에 닿아요."),
             "lineHome": say(en="The switches lead back to this very pixel.", ko="스위치를 따라 내려오면 바로 이 픽셀로 돌아와요."),
+            "lineSays": say(en="The network calls this pixel {name}.", ko="네트워크는 이 픽셀을 {name:이라고/라고} 해요."),
             "picture": say(en="picture", ko="이미지"),
             "try1": say(en="Five switches out of five. Compare blue and green at each level: which number is different, and what has stayed?",
                         ko="스위치 5개가 모두 이 픽셀을 가리켜요. 단계마다 파란 창과 초록 창을 견줘 보세요. 달라진 것은 무엇이고, 그대로인 것은 무엇일까요?"),

@@ -37,8 +37,9 @@ export default {
       pictures = counts.length,
       classes = paints.length - 1,
       rgb = paints.map(toRgb),
-      percent = (share) => t("percent", { v: Math.round(100 * share) }),
+      percent = (share) => (share === null ? "–" : t("percent", { v: Math.round(100 * share) })), // a picture without labels has no score
       nameOf = (label) => t(`class.${label < classes ? label : voided}`),
+      everyName = paints.map((_, label) => nameOf(label)),
       pictureOf = (state) => clamp(Number(state.picture), 1, pictures) - 1,
       boxOf = (state) => clamp(state.boxes, 1, counts[pictureOf(state)]),
       bytesOf = (name) => lab.data.subarray(parts[name][0], parts[name][0] + parts[name][1]);
@@ -182,21 +183,6 @@ export default {
       pen.ctx.fill();
       pen.text(percent(miou[n][k - 1]), across(k) + (k > last / 2 ? -4 : 9), down(miou[n][k - 1]) + 16, { align: k > last / 2 ? "right" : "left", weight: 600 });
     }
-    function legend(pen, x, y, wide, maps) {
-      const present = [...Array(classes + 1).keys()].filter((label) => maps.some((map) => map.includes(label === classes ? voided : label)));
-      let from = x,
-        top = y;
-      for (const label of present) {
-        const needed = 22 + pen.measure(nameOf(label)) + 14;
-        if (from + needed - 14 > x + wide && from > x) {
-          from = x;
-          top += 22;
-        }
-        pen.box(from + 0.5, top + 0.5, 15, 13, { fill: paints[label], role: "muted", width: 1 });
-        pen.text(nameOf(label), from + 21, top + 8);
-        from += needed;
-      }
-    }
 
     return {
       compute(state) {
@@ -226,7 +212,7 @@ export default {
             truth: { x: 13 + 2 * little, y: third, width: little, height: little * ratio },
             curve: { x: 1, y: third + little + 18, width: big, height: 150 },
             legend: third + little + 178,
-            height: third + little + 178 + 4 * 22,
+            height: third + little + 178 + stage.pen.legendHeight(everyName, wide - 2),
           };
         }
         const big = (wide - 14) / 2,
@@ -240,9 +226,9 @@ export default {
           crop: { x: 1, y: below, width: little, height: little },
           says: { x: little + 39, y: below, width: little, height: little },
           truth: { x: wide - big, y: below, width: 156, height: 156 * ratio },
-          curve: { x: wide - big + 176, y: below - 18, width: big - 178, height: 150 },
+          curve: { x: wide - big + 176, y: below - 19, width: big - 178, height: 150 },
           legend: below + under,
-          height: below + under + 2 * 22,
+          height: below + under + stage.pen.legendHeight(everyName, wide - 2),
         };
       },
 
@@ -304,12 +290,20 @@ export default {
         if (!narrow) {
           const middle = place.crop.y + place.crop.height / 2;
           pen.arrow(place.crop.x + place.crop.width + 6, middle, place.says.x - 6, middle, { role: "kernel" });
-          pen.arrow(place.says.x + place.says.width + 6, middle, place.says.x + place.says.width + 40, middle, { role: "kernel" });
+          // What it says goes up into the map, past the corner of the picture.
+          pen.arrow(place.says.x + place.says.width + 5, place.says.y + 4, place.map.x + 9, place.map.y + place.map.height - 8, { role: "kernel", width: 2 });
         }
         drawMap(pen, painted(`truth ${n}`, truth(n)), place.truth);
         pen.text(t("truth"), place.truth.x, place.truth.y - 13, { weight: 600, most: place.truth.width });
         curve(pen, place.curve, n, k);
-        legend(pen, 1, place.legend, stage.canvas.clientWidth - 2, [labels.subarray((k - 1) * pixels, k * pixels), truth(n)]);
+        const seen = [labels.subarray((k - 1) * pixels, k * pixels), truth(n)],
+          present = paints.map((_, label) => label).filter((label) => seen.some((map) => map.includes(label === classes ? voided : label)));
+        pen.legend(
+          present.map((label) => [paints[label], nameOf(label)]),
+          1,
+          place.legend,
+          pen.width - 2,
+        );
       },
 
       line() {

@@ -49,6 +49,10 @@ def checked(maps: dict) -> dict:
     if len(maps["images"]) > MOST:
         raise ValueError(say(en=f"the lab shows at most {MOST} pictures, got {len(maps['images'])}: name fewer in show",
                              ko=f"이 실험실에서 볼 수 있는 이미지는 {MOST}장까지인데 {len(maps['images'])}장이에요. show에 번호를 더 적게 넣어 주세요."))
+    most = max(len(boxes) for boxes in maps["boxes"])
+    if most > LAST:
+        raise ValueError(say(en=f"the lab goes up to {LAST} boxes a picture, got {most}: compute the maps with number={LAST}",
+                             ko=f"이 실험실에서 볼 수 있는 후보 영역은 이미지마다 {LAST}개까지인데 {most}개예요. number={LAST}으로 다시 계산해 주세요."))
     return maps
 
 
@@ -97,7 +101,9 @@ class ProposalsLab(Lab):
 
     def settings(self):
         about, palette = self.maps["about"], palettes.get(self.maps["about"]["palette"])
-        return {"size": list(about["size"]), "side": about["side"], "counts": list(about["counts"]), "parts": self._parts()[0], "miou": about["miou"], "whole": about["whole"],
+        # JSON knows no nan, which is what a picture without labels has.
+        miou, whole = ([[None if value != value else value for value in row] for row in rows] for rows in (about["miou"], [about["whole"]]))
+        return {"size": list(about["size"]), "side": about["side"], "counts": list(about["counts"]), "parts": self._parts()[0], "miou": miou, "whole": whole[0],
                 "void": palette.void, "colours": ["#%02x%02x%02x" % palette.colour(label) for label in (*range(len(palette)), palette.void)]}
 
     def data(self):

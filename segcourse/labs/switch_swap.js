@@ -22,7 +22,8 @@ export default {
       bytesOf = (name) => lab.data.subarray(parts[name][0], parts[name][0] + parts[name][1]),
       of = (name, n, each) => bytesOf(name).subarray(n * each, (n + 1) * each),
       nameOf = (label) => t(`class.${label < classes ? label : lab.settings.void}`),
-      percent = (share) => t("percent", { v: Math.round(100 * share) }),
+      everyName = paints.map((_, label) => nameOf(label)),
+      percent = (share) => (share === null ? "–" : t("percent", { v: Math.round(100 * share) })), // a picture without labels has no score
       who = (key) => t(`who.${key}`),
       numberOf = (key, state = lab.state) => clamp(Number(state[key]), 1, pictures) - 1,
       keyOf = (state) => `a=${numberOf("a", state) + 1} b=${numberOf("b", state) + 1}`;
@@ -170,7 +171,7 @@ export default {
       { text: t("try1"), press: tried(pairs[0], { switches: "a", code: "b", lines: "a" }) },
       { text: t("try2"), press: tried(pairs[0], { switches: "a", code: "mean", lines: "a" }) },
       { text: t("try3"), press: tried(pairs[0], { switches: "a", code: "zero", lines: "a" }) },
-      { text: t("try4"), press: tried(pairs[1], { switches: "b", code: "a", lines: "b" }) },
+      { text: t("try4"), press: tried(pairs[pairs.length - 1], { switches: "b", code: "a", lines: "b" }) },
     ]);
 
     // ---------------------------------------------------------------- drawing
@@ -228,23 +229,6 @@ export default {
       pen.ctx.fillRect(x, y + 19, wide * share, 7);
     }
 
-    function legend(pen, { x, y, width: wide }, maps) {
-      const present = [...Array(classes + 1).keys()].filter((label) => maps.some((map) => map.includes(label === classes ? lab.settings.void : label)));
-      let left = x,
-        top = y;
-      for (const label of present) {
-        const needed = 22 + pen.measure(nameOf(label)) + 14;
-        if (left + needed - 14 > x + wide && left > x) {
-          left = x;
-          top += 22;
-        }
-        pen.box(left + 0.5, top + 0.5, 15, 13, { fill: paints[label], role: "muted", width: 1 });
-        pen.text(nameOf(label), left + 21, top + 8);
-        left += needed;
-      }
-      return top + 22;
-    }
-
     return {
       compute(state) {
         const key = keyOf(state),
@@ -280,7 +264,9 @@ export default {
           big = narrow ? wide - 2 : Math.round(0.56 * wide),
           bigTall = big * ratio,
           side = narrow ? { x: 1, y: below + bigTall + 36, width: wide - 2 } : { x: big + 22, y: below, width: wide - big - 23 },
-          little = (side.width - 12) / 2;
+          little = (side.width - 12) / 2,
+          bars = side.y + little * ratio + 10,
+          legend = Math.max(below + bigTall, bars + 4 * 33) + 10;
         return {
           cell: (row, column) => ({ x: 1 + column * (each + gap), y: top + row * pitch, width: each, height: tall }),
           step: [pitch, each + gap],
@@ -288,9 +274,9 @@ export default {
           narrow,
           big: { x: 1, y: below, width: big, height: bigTall },
           truths: [side.x, side.x + little + 12].map((x) => ({ x, y: side.y, width: little, height: little * ratio })),
-          bars: { x: side.x, y: side.y + little * ratio + 10, width: side.width },
-          legend: { x: 1, y: 0, width: wide - 2 },
-          height: narrow ? side.y + little * ratio + 10 + 4 * 33 + 4 + 4 * 22 : Math.max(below + bigTall, side.y + little * ratio + 10 + 4 * 33) + 12 + 2 * 22,
+          bars: { x: side.x, y: bars, width: side.width },
+          legend: { x: 1, y: legend, width: wide - 2 },
+          height: legend + stage.pen.legendHeight(everyName, wide - 2),
         };
       },
 
@@ -302,7 +288,10 @@ export default {
           const at = narrow ? cell(0, s) : cell(s, 0);
           drawMap(pen, photo(numberOf(key)), at, { role: ROLE[key], frame: 3 });
           pen.text(t("switchesOf", { who: who(key) }), at.x, at.y + at.height + 14, { role: ROLE[key], weight: 600, most: at.width });
-          if (!narrow) pen.text(who(key), at.x + 12, at.y + 15, { role: "#ffffff", weight: 700, align: "center" });
+          if (!narrow) {
+            pen.box(at.x, at.y, 21, 21, { role: null, fill: ROLE[key] });
+            pen.text(who(key), at.x + 10, at.y + 11, { role: "paper", weight: 700, align: "center" });
+          }
           const first = narrow ? at : cell(0, 0);
           if (narrow) pen.text(t("pictureOf", { who: who(key) }), at.x, at.y - 11, { role: ROLE[key], weight: 600 });
           else if (!s) pen.text(t("pictureOf", { who: "A, B" }), first.x, first.y - 14, { weight: 600 });
@@ -377,8 +366,14 @@ export default {
           bar(pen, line(n), t("against", { who: who(key) }), miou[n], ROLE[key], miou[n] >= miou[1 - n]);
           bar(pen, line(n + 2), t("like", { who: who(key) }), like[n], ROLE[key], like[n] >= like[1 - n]);
         });
-        const after = narrow ? place.bars.y + 4 * 33 + 6 : Math.max(big.y + big.height, place.bars.y + 4 * 33) + 10;
-        legend(pen, { ...place.legend, y: after }, [labels, labelsOf(numberOf("a")), labelsOf(numberOf("b"))]);
+        const seen = [labels, labelsOf(numberOf("a")), labelsOf(numberOf("b"))],
+          present = paints.map((_, label) => label).filter((label) => seen.some((map) => map.includes(label === classes ? lab.settings.void : label)));
+        pen.legend(
+          present.map((label) => [paints[label], nameOf(label)]),
+          place.legend.x,
+          place.legend.y,
+          place.legend.width,
+        );
       },
 
       line() {

@@ -150,22 +150,30 @@ class SwitchSwapLab(Lab):
         """The eight maps of a state, and their scores."""
         return self.swaps.answer(*self._pair(state))
 
-    @classmethod
-    def setting(cls, state: dict) -> str:
-        """The part of a state that Python must answer, as the page writes it."""
-        return " ".join(f"{name}={state[name]}" for name in SETTING)
+    def setting(self, state: dict) -> str:
+        """The part of a state that Python must answer, as the page writes it: beyond the last picture it is the last."""
+        return " ".join(f"{name}={n + 1}" for name, n in zip(SETTING, self._pair(state)))
+
+    def _pairs(self) -> tuple[tuple[str, str], ...]:
+        """Those of PAIRS that there are pictures for."""
+        return tuple(pair for pair in PAIRS if all(int(number) <= len(self.swaps.images) for number in pair))
+
+    @staticmethod
+    def _scores(found: Answer) -> list:
+        """Its mean IoUs for the page: JSON knows no nan, which is what a picture without labels has."""
+        return np.where(np.isnan(found.miou), None, found.miou).tolist()
 
     def _asked(self, _, content, buffers):
         """A question of the page."""
         if not isinstance(content, dict) or "ask" not in content:
             return
         found = self.answer(self.read_state(content["ask"]))
-        self.send({"answer": content["ask"], "miou": found.miou.tolist()}, [found.maps.tobytes()])
+        self.send({"answer": content["ask"], "miou": self._scores(found)}, [found.maps.tobytes()])
 
     def _handed(self) -> dict[str, Answer]:
         """The answers that are handed over: those of 'try this', and the one the lab opens at."""
         start = self.complete({})
-        states = [*(start | dict(zip(SETTING, pair)) for pair in PAIRS), self._opened]
+        states = [*(start | dict(zip(SETTING, pair)) for pair in self._pairs()), self._opened]
         return {self.setting(state): self.answer(state) for state in states}
 
     def _parts(self) -> tuple[dict[str, list], bytes]:
@@ -180,8 +188,8 @@ class SwitchSwapLab(Lab):
 
     def settings(self):
         palette, places = self.palette, self._parts()[0]
-        return {"size": list(self.swaps.labels.shape[1:]), "pictures": len(self.swaps.images), "parts": places, "patience": PATIENCE, "pairs": [list(pair) for pair in PAIRS],
-                "handed": [{"answer": text, "miou": found.miou.tolist()} for text, found in self._handed().items()], "void": palette.void,
+        return {"size": list(self.swaps.labels.shape[1:]), "pictures": len(self.swaps.images), "parts": places, "patience": PATIENCE, "pairs": [list(pair) for pair in self._pairs()],
+                "handed": [{"answer": text, "miou": self._scores(found)} for text, found in self._handed().items()], "void": palette.void,
                 "colours": ["#%02x%02x%02x" % palette.colour(label) for label in (*range(len(palette)), palette.void)]}
 
     def data(self):
@@ -254,7 +262,9 @@ class SwitchSwapLab(Lab):
             "try3": say(en="Now the code is all zeros, and only the switches speak. What can still be seen of A?",
                         ko="코드를 모두 0으로 바꿔서 스위치만 남겼어요. A의 무엇이 아직 보이나요?"),
             "try4": say(en="Another pair, the other way round: A's code, B's switches, B's true outlines. Does it hold again?",
-                        ko="다른 짝으로, 이번에는 거꾸로 A의 코드를 B의 스위치와 함께 넣었어요. 선은 B의 정답 윤곽이에요. 이번에도 그런가요?"),
+                        ko="다른 짝으로, 이번에는 거꾸로 A의 코드를 B의 스위치와 함께 넣었어요. 선은 B의 정답 윤곽이에요. 이번에도 그런가요?") if len(self._pairs()) > 1 else
+                    say(en="The other way round: A's code, B's switches, B's true outlines. Does it hold again?",
+                        ko="이번에는 거꾸로 A의 코드를 B의 스위치와 함께 넣었어요. 선은 B의 정답 윤곽이에요. 이번에도 그런가요?"),
         } | {f"class.{label}": palette.name(label) for label in (*range(len(palette)), palette.void)}
 
     def static_picture(self):
@@ -270,7 +280,9 @@ class SwitchSwapLab(Lab):
                              ko=f"{words[code]}, A의 스위치. mIoU는 A와 {against[0]}, B와 {against[1]}"))
             told.append(say(en=f"with {words[code]} {against[0]} against A's labels and {against[1]} against B's",
                             ko=f"{josa(words[code], '을/를')} 넣으면 A와 {against[0]}, B와 {against[1]}"))
-        title = say(en="Whatever the code, the switches draw A's street", ko="어떤 코드를 넣어도 스위치가 A의 거리를 그려요")
+        ours = all(found.miou[0, k, 0] > found.miou[0, k, 1] for k in range(len(CODES)))
+        title = say(en="Whatever the code, the switches draw A's street", ko="어떤 코드를 넣어도 스위치가 A의 거리를 그려요") if ours else \
+            say(en="A's switches with four codes: whose street is it?", ko="A의 스위치에 코드 네 가지를 넣으면 누구의 거리가 나올까요?")
         figure = figures.images([swaps.images[a], swaps.images[b], *(torch.from_numpy(part).long() for part in found.maps[0])],
                                 kinds=["photo"] * 2 + ["labels"] * 4, columns=3, titles=names, title=title, palette=self.palette)
         figure.alt = say(

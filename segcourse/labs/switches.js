@@ -361,9 +361,11 @@ export default {
       }
       const [i, j] = chosen(),
         [r, c] = result.switches[i][j],
-        { rows, cols } = windowOf(state.x, i, j, state.kernel, STEP, result.padding);
+        { top, left, rows, cols } = windowOf(state.x, i, j, state.kernel, STEP, result.padding),
+        equal = state.x.slice(top, top + rows).flatMap((row) => row.slice(left, left + cols)).filter((v) => v === result.pooled[i][j]).length;
       return [
         t("lineWindow", { i, j, n: rows * cols, v: result.pooled[i][j], r, c, s: result.numbers[i][j] }),
+        ...(equal > 1 ? [t("lineEqual", { n: equal })] : []),
         t("lineKept", { n: result.reached.size, all, rest: all - result.reached.size }),
         ...(result.sharing ? [t("lineShared", { n: result.sharing })] : []),
       ].join(" ");

@@ -152,6 +152,8 @@ class SwitchesLab(Lab):
             "lineWindow": say(en="Window ({i}, {j}): the largest of its {n} numbers is {v}, and it stands at ({r}, {c}): that is switch {s}. Unpooling puts it "
                                  "back there.",
                               ko="창 ({i}, {j})에서는 수 {n}개 중 {v:이/가} 가장 커요. 자리는 ({r}, {c}), 스위치는 {s}번이에요. 언풀링하면 그 자리로 돌아가요."),
+            "lineEqual": say(en="It stands there {n} times, and the first, read row by row, is the one that counts.",
+                             ko="같은 값이 {n}개라서, 윗줄 왼쪽부터 읽어 처음 나오는 것을 골라요."),
             "lineKept": say(en="{n} of the {all} numbers come back; the other {rest} cells are zeros.", ko="{all}칸 중 {n}칸만 돌아오고, 나머지 {rest}칸은 0이에요."),
             "lineShared": say(en="{n} of the 16 windows share their maximum with a neighbour.", ko="창 16개 중 {n}개는 이웃한 창과 최댓값 자리가 같아요."),
             "lineErrors": say(en="Mean error to x: switches {unpooled}, bed of nails {nails}, nearest {nearest}, bilinear {bilinear}.",

@@ -276,6 +276,7 @@ def notebook(jupyter, browser):
     shown = [f"segcourse.use_language({lang!r})\n{name}_{lang} = labs.{name}()\n{name}_{lang}" for lang in LANGUAGES for name in LABS]
     jupyter.write("labs.ipynb", [IMPORT, *shown, "segcourse.use_language('en')"])
     page = NotebookPage(browser, jupyter, "labs.ipynb", script=LOOK).run_all()
-    page.page.wait_for_function("(n) => document.querySelectorAll('.jp-OutputArea .sc-lab canvas').length === n", arg=len(shown))
+    assert page.tracebacks == []
+    page.page.wait_for_function("(n) => document.querySelectorAll('.jp-OutputArea .sc-stage canvas').length === n", arg=len(shown))
     yield page
     page.close()

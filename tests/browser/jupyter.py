@@ -21,6 +21,8 @@ from pathlib import Path
 
 import pytest
 
+import segcourse
+
 ROOT = Path(__file__).parents[2]
 FRONT_ENDS = ("jupyterlab4", "jupyterlab3")
 
@@ -158,7 +160,7 @@ class Jupyter:
                 "--LabApp.news_url=null",
                 "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             ],
-            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | own,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | own | self.package(),
             cwd=self.folder,
             stdout=self.log,
             stderr=subprocess.STDOUT,
@@ -173,6 +175,11 @@ class Jupyter:
                 assert self.server.poll() is None, (self.folder / "server.log").read_text(encoding="utf-8", errors="replace")[-2000:]
                 time.sleep(0.25)
         raise AssertionError("JupyterLab did not answer within a minute")
+
+    def package(self):
+        """What makes kernels import the package that the tests import, and not the one installed beside it, as in a second checkout. The environment of
+        JupyterLab 3 was made for this checkout; what lies beside the package here may not fit there."""
+        return {"PYTHONPATH": str(Path(segcourse.__file__).parents[1])} if self.python == sys.executable else {}
 
     def __exit__(self, *_):
         self.server.terminate()

@@ -204,7 +204,10 @@ ALSO = {"receptive_field": ["stack=c3,d2,p2,c5,s2,t2,d4,p2 cell=none view=boxes 
         "atrous": ["view=taps kernel=3 rates=1,2,4,8 cell=none scene=numbers first=conv stride=2 filled=16 pool=yes conv=yes pad=yes at=4,6",
                    "view=fill kernel=3 rates=2 cell=none scene=numbers first=pool stride=3 filled=16 pool=yes conv=yes pad=yes at=3,3"],
         "switches": ["view=again kernel=2 x=1,3,0,2,4,1,0,2;2,0,5,1,0,2,6,1;0,1,2,0,3,7,1,0;4,2,1,6,1,0,2,3;1,0,8,2,0,1,4,1;3,5,0,1,5,2,0,2;0,2,1,3,1,9,2,0;6,1,4,0,2,0,1,5 "
-                     "y=2,-1,3,1;4,5,-2,2;0,3,6,2;1,4,2,-3 at=1,2"]}
+                     "y=2,-1,3,1;4,5,-2,2;0,3,6,2;1,4,2,-3 at=1,2"],
+        "follow_switch": ["picture=2 pixel=20,30 rank=3"],
+        "switch_swap": ["a=2 b=3 switches=b code=zero lines=none pixel=none"],
+        "proposals": ["picture=2 boxes=3 lines=yes pixel=none"]}
 # Controls that no state makes ready: the first layer cannot come earlier, the eighth not later.
 NEVER_READY = {"receptive_field": {"button up0", "button down7"}}
 # Controls that change what the next move will do and not the picture.

@@ -23,6 +23,7 @@ def test_it_opens_at_a_pixel_that_comes_back_and_its_neighbour_does_not(open_lab
     page = opened(open_lab)
     assert page.line.startswith("All five switches point at the pixel") and "lead back to this very pixel" in page.line
     assert page.page.locator("[data-name=descend]").is_disabled()
+    assert kept(code.shipped()[1][0], code.PIXEL) == code.LEVELS
     page.page.locator(".sc-try button").nth(1).click()
     y, x = page.state["pixel"]
     assert (y, x) == (code.PIXEL[0], code.PIXEL[1] + 1) and kept(code.shipped()[1][0], (y, x)) < code.LEVELS
@@ -33,11 +34,13 @@ def test_it_opens_at_a_pixel_that_comes_back_and_its_neighbour_does_not(open_lab
     assert page.state["pixel"] == code.lead(code.shipped()[1][0], 5, start, 1)[-1]
 
 
-@pytest.mark.parametrize("level, cell", [(5, (2, 3)), (3, (10, 20)), (2, (40, 5))])
-def test_a_cell_pointed_at_is_followed_down(open_lab, level, cell):
-    page = opened(open_lab, "picture=2")
-    page.click(f"before{level}", *cell)
-    assert page.state["pixel"] == code.lead(code.shipped()[1][1], level, cell, 1)[-1]
+def test_a_cell_pointed_at_is_followed_down(open_lab):
+    page, of = opened(open_lab, "picture=2"), code.shipped()[1][1]
+    for level, down, across in ((5, 0.4, 0.5), (3, 0.45, 0.65), (2, 0.85, 0.1)):
+        rows, columns = of.before[level - 1].shape[1:]
+        cell = int(down * rows), int(across * columns)
+        page.click(f"before{level}", *cell)
+        assert page.state["pixel"] == code.lead(of, level, cell, 1)[-1], level
 
 
 def test_the_pointer_shows_and_a_press_keeps(open_lab):

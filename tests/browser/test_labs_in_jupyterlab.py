@@ -180,7 +180,7 @@ def test_a_cell_run_twice_leaves_one_lab_that_works(notebook, name):
 def test_two_labs_of_a_kind_keep_to_themselves_and_two_views_of_one_go_together(notebook, name):
     notebook.run_cell(-1, f"from IPython.display import display\nfirst, second = labs.{name}(), labs.{name}()\ndisplay(first, second, first)")
     roots = notebook.output(-1).locator(".sc-lab")
-    notebook.page.wait_for_function("(n) => notebookPanel().content.widgets.at(-1).node.querySelectorAll('.sc-lab canvas').length === n", arg=3)
+    notebook.page.wait_for_function("(n) => notebookPanel().content.widgets.at(-1).node.querySelectorAll('.sc-stage canvas').length === n", arg=3)
     first, second, again = (Reader(notebook.page, roots.nth(n).element_handle()) for n in range(3))
     ids = notebook.page.evaluate("[...document.querySelectorAll('.sc-lab [id]')].map((e) => e.id)")
     assert len(ids) == len(set(ids))
@@ -207,7 +207,7 @@ def test_two_labs_of_a_kind_keep_to_themselves_and_two_views_of_one_go_together(
 def test_on_a_line_of_200_ms_each_way_a_lab_answers_at_once_and_never_jumps_back(notebook, name):
     notebook.jupyter.line.delay = 0.2
     notebook.run_cell(cell_of(name))
-    notebook.output(cell_of(name)).locator(".sc-lab canvas").wait_for()
+    notebook.output(cell_of(name)).locator(".sc-stage canvas").wait_for()
     reader = reader_of(notebook, name)
     control = first_slider(reader, name)
     notebook.page.wait_for_timeout(900)

@@ -17,16 +17,16 @@ def opened(open_lab, state="", **how):
 
 
 def shown(page):
-    return np.array(page.run("Array.from({ length: 96 }, (_, r) => Array.from({ length: 128 }, (_, c) => part('map').shown.value(r, c)))"))
+    return np.array(page.numbers("map"))
 
 
-@pytest.mark.parametrize("picture, n", [(1, 1), (2, 30), (3, 50)])
+@pytest.mark.parametrize("picture, n", [(1, 1), (2, 30), pytest.param(3, 50, marks=pytest.mark.slow)])
 def test_the_map_is_that_after_so_many_boxes(open_lab, picture, n):
     page = opened(open_lab, f"picture={picture} boxes={n}")
     maps = code.shipped()
     boxes, labels = maps["boxes"][picture - 1], maps["labels"][picture - 1]
     n = min(n, len(boxes))
-    np.testing.assert_array_equal(shown(page), np.where(code.covered(boxes[:n], (96, 128)), labels[n - 1].astype(int), -1))
+    np.testing.assert_array_equal(shown(page), np.where(code.covered(boxes[:n], labels.shape[1:]), labels[n - 1].astype(int), -1))
     assert f"After {n} of {len(boxes)} boxes" in page.line
 
 
@@ -42,6 +42,25 @@ def test_box_by_box(open_lab):
     assert page.state["pixel"] == (50, 60) and "row 51, column 61 lies in" in page.line
     page.page.locator(".sc-try button").nth(2).click()
     assert page.state["lines"] and page.page.locator("[data-name=next]").is_disabled()
+
+
+PATH = """(() => { const s = part('map').shown, b = lab().stages[0].canvas.getBoundingClientRect(); return (i) =>
+    [b.left + s.x + s.cols * s.cellWidth * (0.5 + 0.45 * Math.sin(i * 0.7)), b.top + s.y + s.rows * s.cellHeight * (0.5 + 0.45 * Math.cos(i * 0.31))]; })()"""
+
+
+@pytest.mark.slow
+def test_a_move_costs_less_than_a_frame(open_lab):
+    took = opened(open_lab, "boxes=50").time_moves(PATH)
+    print(f"\nproposals: {took}")
+    assert took["frames"] >= 150 and took["p95"] <= 16, took
+
+
+@pytest.mark.slow
+def test_pictures_without_labels(open_lab):
+    maps = code.shipped()
+    about = maps["about"] | {"miou": [[float("nan")] * count for count in maps["about"]["counts"]], "whole": [float("nan")] * len(maps["about"]["counts"])}
+    page = open_lab(labs.proposals(maps=maps | {"about": about}))
+    assert "The map has an mIoU of – " in page.line and "one pass has –." in page.line
 
 
 @pytest.mark.slow

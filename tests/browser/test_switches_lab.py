@@ -35,7 +35,7 @@ def scene(page, name):
 
 
 @pytest.mark.parametrize("view", ["switches", "ways", "again"])
-@pytest.mark.parametrize("more", ["", "kernel=3 at=3,0", NEGATIVE, f"kernel=3 {NEGATIVE}"])
+@pytest.mark.parametrize("more", ["", *(pytest.param(more, marks=pytest.mark.slow) for more in ("kernel=3 at=3,0", NEGATIVE, f"kernel=3 {NEGATIVE}"))])
 def test_what_is_shown_is_what_the_operations_say(open_reader, view, more):
     lab = labs.switches()
     lab.value = f"view={view} {more}"
@@ -59,6 +59,7 @@ def test_a_maximum_is_moved_by_mouse_and_lands_elsewhere(open_lab):
     assert "(3, 4): that is switch 28" in page.line and page.state["x"][3][4] == 7
 
 
+@pytest.mark.slow
 def test_any_maximum_can_be_taken_and_one_pressed_without_a_move_is_typed_over(open_lab):
     page = opened(open_lab)
     drag(page, page.place("x", 6, 5), page.place("x", 7, 4))    # of a window that was not the chosen one
@@ -83,6 +84,23 @@ def test_a_maximum_is_moved_by_keys(open_lab):
     assert page.numbers("switches")[1][2] == 20 and page.state["x"][2][4] == 7
 
 
+@pytest.mark.slow
+def test_what_is_no_whole_number_from_minus_9_to_9_does_not_get_in(open_lab):
+    page = opened(open_lab)
+    page.click("x", 0, 0)
+    for typed, kept in (("99", 9), ("-12", -9), ("2.6", 3), ("x", 3), ("-", 3), ("−4", -4), ("0", 0)):
+        page.run("document.activeElement.select()")
+        for letter in typed:
+            page.page.keyboard.type(letter)
+        assert page.numbers("x")[0][0] == kept, typed
+        page.press("Enter", "ArrowLeft")
+        assert page.page.evaluate("document.activeElement.value") == str(kept)
+    page.page.keyboard.type("7")
+    page.press("Escape")
+    assert page.numbers("x")[0][0] == 0 and labs.switches().write_state(page.state) == page.value
+
+
+@pytest.mark.slow
 def test_a_finger_moves_it_too(open_lab):
     page = opened(open_lab, width=360, touch=True)
     page.page.touchscreen.tap(*page.place("pooled", 0, 3))
@@ -93,6 +111,7 @@ def test_a_finger_moves_it_too(open_lab):
     assert moved is None and page.numbers("switches")[0][3] == 7
 
 
+@pytest.mark.slow
 def test_only_unpooling_reads_the_switches(open_lab):
     page = opened(open_lab, "view=ways")
     ways = ("unpooled", "nails", "nearest", "bilinear")
@@ -101,6 +120,7 @@ def test_only_unpooling_reads_the_switches(open_lab):
     assert [page.numbers(way) == old for way, old in zip(ways, before)] == [False, True, True, True]
 
 
+@pytest.mark.slow
 def test_which_way_back_is_closest_depends_on_the_map(open_lab):
     page = opened(open_lab, "view=ways")
     for name, best in (("outline", "Closest to x this time: switches."), ("hill", "Equally close: nearest, bilinear."), ("dots", "Closest to x this time: switches.")):
@@ -158,6 +178,7 @@ def test_nothing_is_cut_off_and_numbers_can_be_read(open_lab, language):
                 assert page.run("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state, how", [("view=ways kernel=3", "maximum"), (SHARED, "cell")])
 def test_a_move_costs_less_than_a_frame(open_lab, state, how, record_property):
     page = opened(open_lab, state)

@@ -306,6 +306,10 @@ def switches(seen):
         assert f"{len(reached)} of the 64 numbers come back; the other {64 - len(reached)} cells" in seen["line"]
         shared = expected["switches"].flatten().tolist()
         sharing = sum(shared.count(place) > 1 for place in shared)
+        padding = 1 if state["kernel"] == 3 else 0
+        window = F.unfold(F.pad(x[None, None], [padding] * 4, value=-10.0), state["kernel"], stride=2)[0, :, 4 * i + j]
+        equal = int((window == v).sum())
+        assert (f"It stands there {equal} times" in seen["line"]) == (equal > 1), (window, seen["line"])
         assert (f"{sharing} of the 16 windows share" in seen["line"]) == (sharing > 0)
     elif view == "ways":
         errors = {words: float((expected[name] - x).abs().mean()) for name, words in
@@ -322,9 +326,6 @@ def switches(seen):
         assert seen["lights"]["product"][1] == f"{number(left)} {'=' if left == right else '≠'} {number(right)}"
         differ = int((expected["yAgain"] != y).sum())
         assert ("gives y back" if not differ else f"another number than y in {differ} of 16 cells") in seen["line"], seen["line"]
-
-
-CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores, atrous, dense_map, crf, switches)}
 
 
 def whole_percent(share):
@@ -361,12 +362,14 @@ def follow_switch(seen):
     of, pixel = traces[min(int(state["picture"]), len(images)) - 1], tuple(state["pixel"])
     steps = lab.goes(of, pixel, int(state["rank"]))
     for level, (channel, _, _) in enumerate(steps, 1):
-        if level > 1:
+        if f"before{level}" in seen["numbers"]:  # not where it is larger than a test reads
             close(seen, f"before{level}", of.before[level - 1][channel].astype(float))
     kept = next((n for n, (_, _, wins) in enumerate(steps) if not wins), lab.LEVELS)
     place = f"the pixel in row {pixel[0] + 1}, column {pixel[1] + 1}"
     said = {lab.LEVELS: f"All five switches point at {place}", 0: f"No switch points at {place}"}.get(kept, f"point at {place} up to pool{kept}.")
     assert said in seen["line"], (kept, seen["line"])
+    name = labs.follow_switch().texts()[f"class.{int(of.labels[pixel])}"]
+    assert seen["line"].endswith(f"calls this pixel {name}."), (name, seen["line"])
     quarters = ("top left", "top right", "bottom left", "bottom right")
     if kept < lab.LEVELS:
         channel, points, _ = steps[kept]
@@ -400,4 +403,5 @@ def proposals(seen):
         assert (f"lies in {many} boxes; the surest says {name}" if many else "lies in no box yet") in seen["line"], seen["line"]
 
 
-CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores, atrous, dense_map, crf, follow_switch, switch_swap, proposals)}
+CHECKS = {check.__name__: check for check in (transposed_conv, no_inverse, slide_classifier, receptive_field, scores, atrous, dense_map, crf, switches, follow_switch,
+                                             switch_swap, proposals)}

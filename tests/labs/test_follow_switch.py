@@ -13,7 +13,7 @@ from segcourse.language import reading
 # The function labs.follow_switch hides the file of its name.
 code = sys.modules["segcourse.labs.follow_switch"]
 IMAGES, TRACES = code.shipped()
-PIXELS = [(0, 0), (95, 127), code.PIXEL, (51, 60), (40, 3), (63, 64)]
+PIXELS = [(0, 0), (IMAGES.shape[2] - 1, IMAGES.shape[3] - 1), code.PIXEL, (51, 60), (40, 3), (63, 64)]
 
 
 def levels_for_node(of):
@@ -46,14 +46,16 @@ def test_maps_and_switches_are_those_of_the_operation(picture):
 
 
 def test_the_lab_opens_at_a_pixel_all_switches_point_at():
-    assert code.telling(TRACES[0]) == code.PIXEL
+    assert code.telling(TRACES[0]) == code.PIXEL, "set labs/follow_switch.py's PIXEL to what telling finds"
     assert all(wins for _, _, wins in code.goes(TRACES[0], code.PIXEL, 1))
+    y, x = code.PIXEL
+    assert not all(wins for _, _, wins in code.goes(TRACES[0], (y, x + 1), 1)), "what the second thing to try shows"
 
 
 def test_bytes_lie_where_the_settings_say():
     lab = labs.follow_switch()
     parts, data = lab.settings()["parts"], lab.data()
-    assert sum(length for _, length in parts.values()) == len(data) < 2_500_000
+    assert sum(length for _, length in parts.values()) == len(data) < 8_000_000
     at, length = parts["back3"]
     np.testing.assert_array_equal(np.frombuffer(data[at:at + length], "<f2").reshape(3, *TRACES[0].back[2].shape)[1], TRACES[1].back[2])
 
@@ -116,6 +118,11 @@ def test_a_network_of_ones_own_and_what_is_refused():
         labs.follow_switch(model=models.create("segnet", num_classes=11, width=0.03), dataset=datasets.load("streets", "valid", size=(64, 80), length=2))
     with pytest.raises(ValueError, match="DeconvNet does not: use models.create"):
         labs.follow_switch(model=models.create("deconvnet", num_classes=11, width=0.03, grid=2, unpool="nearest"), dataset=pictures)
+    with pytest.raises(ValueError, match="comes with pictures: give dataset"):
+        labs.follow_switch(model=models.create("segnet", num_classes=11, width=0.03))
+    two = [(torch.zeros(3, 32, width, dtype=torch.uint8), None) for width in (32, 64)]
+    with pytest.raises(ValueError, match="must have one size: resize or crop"):
+        labs.follow_switch(model=models.create("segnet", num_classes=11, width=0.03), dataset=type("Two", (list,), {"palette": pictures.palette})(two))
     with pytest.raises(ValueError, match="1 to 5 pictures, got 6"):
         labs.follow_switch(model=models.create("segnet", num_classes=11, width=0.03), dataset=pictures, show=range(6))
 

@@ -1,3 +1,4 @@
+import json
 import sys
 import zlib
 
@@ -15,6 +16,7 @@ from segcourse.training.scores import Scores
 code = sys.modules["segcourse.labs.proposals"]
 MAPS = code.shipped()
 ABOUT = MAPS["about"]
+SIZE = tuple(ABOUT["size"])
 
 
 def test_the_file_is_small_and_of_the_packages_network():
@@ -67,14 +69,14 @@ def test_bytes_lie_where_the_settings_say():
 
 def test_the_page_counts_as_python_does(in_node):
     boxes, labels = MAPS["boxes"][0], MAPS["labels"][0]
-    covers = in_node("proposals", "[0, 1, 2, 9, 10].map((k) => [...m.coverage(cases, k, 96, 128)])", boxes.ravel().tolist())
+    covers = in_node("proposals", "[0, 1, 2, 9, 10].map((k) => [...m.coverage(cases, k, %d, %d)])" % SIZE, boxes.ravel().tolist())
     for k, cover in zip((0, 1, 2, 9, 10), covers):
-        np.testing.assert_array_equal(np.reshape(cover, (96, 128)) > 0, code.covered(boxes[:k], (96, 128)))
+        np.testing.assert_array_equal(np.reshape(cover, SIZE) > 0, code.covered(boxes[:k], SIZE))
         assert sum(cover) == int(((boxes[:k, 2] - boxes[:k, 0]) * (boxes[:k, 3] - boxes[:k, 1])).sum())
-    changed = in_node("proposals", """[1, 2, 10].map((n) => m.changedBy(cases.labels, Array.from({ length: 11 }, (_, k) => m.coverage(cases.boxes, k, 96, 128)), n, 96 * 128))""",
+    changed = in_node("proposals", """[1, 2, 10].map((n) => m.changedBy(cases.labels, Array.from({ length: 11 }, (_, k) => m.coverage(cases.boxes, k, %d, %d)), n, cases.labels.length / 10))""" % SIZE,
                       {"boxes": boxes.ravel().tolist(), "labels": labels[:10].ravel().tolist()})
     for n, found in zip((1, 2, 10), changed):
-        before, after = (np.where(code.covered(boxes[:k], (96, 128)), labels[max(k - 1, 0)], -1) for k in (n - 1, n))
+        before, after = (np.where(code.covered(boxes[:k], SIZE), labels[max(k - 1, 0)], -1) for k in (n - 1, n))
         assert found == (before != after).sum()
 
 
@@ -86,6 +88,16 @@ def test_the_state_and_what_is_refused():
         labs.proposals(box=1)
     with pytest.raises(ValueError, match="maps lacks about, boxes, crops, images, labels, truth: pass what training.proposal_maps.compute"):
         labs.proposals(maps={})
+    more = MAPS | {"boxes": [np.tile(boxes, (51, 1))[:51] for boxes in MAPS["boxes"]]}
+    with pytest.raises(ValueError, match="up to 50 boxes a picture, got 51: compute the maps with number=50"):
+        labs.proposals(maps=more)
+
+
+def test_pictures_without_labels_have_no_score_and_the_page_is_told_so_in_json():
+    nan = float("nan")
+    about = ABOUT | {"miou": [[nan] * count for count in ABOUT["counts"]], "whole": [nan] * len(ABOUT["counts"])}
+    told = json.loads(json.dumps(labs.proposals(maps=MAPS | {"about": about})._settings, allow_nan=False))
+    assert told["whole"] == [None] * len(ABOUT["counts"]) and told["miou"] == [[None] * count for count in ABOUT["counts"]]
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

@@ -34,7 +34,7 @@ def test_the_eight_maps_are_switches_by_codes(a, b):
     swaps = code.shipped()
     found = swaps.answer(a, b)
     wanted = by_hand(switch_net.network(), swaps.images, a, b, switch_net.mean_code())
-    assert found.maps.shape == (2, 4, 96, 128) and (torch.from_numpy(found.maps) != wanted).float().mean() < 1e-3   # a batch may round otherwise
+    assert found.maps.shape == (2, 4, *swaps.images.shape[2:]) and (torch.from_numpy(found.maps) != wanted).float().mean() < 1e-3   # a batch may round otherwise
     for row in range(2):
         for column in range(4):
             for who, n in enumerate((a, b)):
@@ -68,7 +68,7 @@ def test_the_answers_of_things_to_try_come_along_and_that_of_the_state():
     lab.value = "a=6 b=1"
     assert "a=6 b=1" in lab.html(picture=False).split('"handed"')[-1].replace("\\", "") or "a=6 b=1" in lab.html(picture=False)
     at, size = parts["images"]
-    assert np.frombuffer(data[at:at + size], "u1").reshape(-1, 96, 128, 3)[2, 40, 50].tolist() == code.shipped().images[2, :, 40, 50].tolist()
+    assert np.frombuffer(data[at:at + size], "u1").reshape(-1, *lab._settings["size"], 3)[2, 40, 50].tolist() == code.shipped().images[2, :, 40, 50].tolist()
 
 
 # -- the file ----------------------------------------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def test_the_file_was_made_by_this_code():
 
 
 def test_the_numbers_of_the_file_are_those_of_the_network_in_it():
-    few = datasets.load("streets", "test", size=(96, 128), length=12)
+    few = datasets.load("streets", "test", size=tuple(ABOUT["data_options"]["size"]), length=12)
     found = switch_swap.swap(switch_net.network(), few)
     for kind in ("own", "zero_code", "random_switches"):         # of twelve pictures, not of a hundred: near is what can be asked
         assert found[kind]["miou"] == pytest.approx(ABOUT["swap"][kind]["miou"], abs=0.08), kind
@@ -128,6 +128,30 @@ def test_a_network_of_ones_own():
     wanted = by_hand(model.eval(), torch.stack([pictures[n][0] for n in (4, 0, 2)]), 2, 1, mean)
     assert (torch.from_numpy(lab.answer(lab.state).maps) != wanted).float().mean() < 1e-3
     assert lab.answer(START | {"a": "9"}) is lab.answer(START | {"a": "3"}), "beyond the last it is the last"
+
+
+def test_a_number_beyond_the_last_finds_its_answer_in_the_page():
+    lab = labs.switch_swap(a=9, b=8)
+    last = len(lab.swaps.images)
+    assert lab._settings["handed"][-1]["answer"] == f"a={last} b={last}"
+
+
+def test_two_pictures_are_enough():
+    lab = labs.switch_swap(model=models.create("segnet", num_classes=11, width=0.03), dataset=datasets.load("streets", "valid", size=(64, 96), length=2))
+    assert lab._settings["pairs"] == [["1", "2"]] and [of["answer"] for of in lab._settings["handed"]] == ["a=1 b=2"]
+    assert lab.texts()["try4"].startswith("The other way round") and labs.switch_swap().texts()["try4"].startswith("Another pair")
+
+
+def test_pictures_without_labels_have_no_score_and_the_page_is_told_so_in_json():
+    class Unlabelled(list):
+        palette, num_classes, void = datasets.load("streets", "valid", length=1).palette, 11, 11
+
+    of = Unlabelled((image, torch.full(image.shape[1:], 11, dtype=torch.uint8)) for image in torch.randint(0, 255, (2, 3, 32, 64), dtype=torch.uint8))
+    lab, sent = labs.switch_swap(model=models.create("segnet", num_classes=11, width=0.03), dataset=of), []
+    lab.send = lambda content, buffers: sent.append(content)
+    lab._asked(lab, {"ask": "a=2 b=1"}, [])
+    for miou in (sent[0]["miou"], lab._settings["handed"][0]["miou"]):
+        assert json.loads(json.dumps(miou, allow_nan=False)) == [[[None, None]] * 4] * 2
 
 
 def test_what_cannot_be_shown_is_refused():
