@@ -20,6 +20,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 FRONT_ENDS = ("jupyterlab4", "jupyterlab3")
@@ -48,6 +49,13 @@ def python_of(front_end):
             pytest.skip("jupyterlab is not installed: pip install 'segcourse[lab]'")
         return sys.executable
     folder = ROOT / "build" / "lab3"
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(folder.with_name("lab3.lock")):           # tests in two processes may ask for it at once
+        return colab_like(folder)
+
+
+def colab_like(folder):
+    """The interpreter of the second front end in `folder`, made where it is not there yet."""
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     # torch as it is here: what was fetched for this environment is not fetched again.
     wanted = [*PINS, "setuptools", *(f"{name}=={metadata.version(name).split('+')[0]}" for name in ("torch", "torchvision"))]
