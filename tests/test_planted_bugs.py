@@ -47,12 +47,20 @@ def head(text: str) -> tuple[str, list[str]]:
 
 
 def copy_course(root: Path, place: Path) -> None:
-    """Copy what git keeps of `root`, and what it would keep, to `place`."""
+    """Copy what git keeps of `root`, and what it would keep, to `place`, with what Python has compiled of it: it is not compiled again.
+
+    Times are copied, too, by which Python knows that compiled code is of its file; what a patch changes is younger.
+    """
     listed = subprocess.run(["git", "ls-files", "-coz", "--exclude-standard"], cwd=root, capture_output=True, check=True).stdout
-    for name in filter(None, listed.decode().split("\0")):
+    names = [name for name in listed.decode().split("\0") if name]
+    for name in names:
         if (root / name).is_file():         # not one that was deleted and not committed yet
             (place / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(root / name, place / name)
+            shutil.copy2(root / name, place / name)
+    for folder in sorted({Path(name).parent / "__pycache__" for name in names if name.endswith(".py")}):
+        (place / folder).mkdir(parents=True, exist_ok=True)
+        for compiled in (root / folder).glob("*.pyc"):
+            shutil.copy2(compiled, place / folder / compiled.name)
 
 
 def apply(patch: Path, place: Path) -> str:
