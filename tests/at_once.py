@@ -1,8 +1,8 @@
 """How the tests are shared out among several processes: `-n auto` of pytest-xdist, which make test asks for (`-n0`: all in this one).
 
-The tests of a file stay together and in their order, and so do those that need one fixture of a module, or one JupyterLab: it is set up once. Shares of
-neither kind wait for one another; at the end a process that has nothing left takes half of what another has before it. Tests marked `alone` come last,
-in one process, when the others have ended: they measure time, and would measure their neighbours'.
+A share goes to one process, which keeps its order: the tests that need the same JupyterLab, the same fixture of a module (what is costly is set up once), or
+are merely in the same file. Of the last kind a process that has nothing left takes half of what another has before it. Tests marked `alone` come last, in one
+process, when the others have ended: they measure time, and would measure their neighbours'.
 """
 
 import json

@@ -144,7 +144,7 @@ class Jupyter:
         self.context = None
 
     def context_of(self, browser):
-        """One for all notebooks of this server: its pages find JupyterLab in the browser's cache, half of the time that one takes to open."""
+        """One for all notebooks of this server: its pages find JupyterLab in the browser's cache."""
         if self.context is None:
             self.context = browser.new_context(viewport={"width": 1200, "height": 1000})
         return self.context
