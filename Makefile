@@ -12,7 +12,7 @@ ARGS :=
 
 help:
 	@echo "make lab        open the course in JupyterLab"
-	@echo "make test       run the tests (make test-all: the slow ones too; ARGS='-k stamps' goes to pytest)"
+	@echo "make test       run the tests (make test-all: the slow ones too; ARGS='-k stamps' goes to pytest, ARGS=-n0: one at a time)"
 	@echo "make notebooks  build the notebooks that are out of step with their source (make -B notebooks: all of them)"
 	@echo "make colab      run every notebook in Colab's packages, through its own install cell (report in build/colab)"
 	@echo "make bench      measure again what the chapters' tables say"
@@ -23,11 +23,12 @@ setup: $(STAMP)
 lab: $(STAMP)
 	@"$(PYTHON_IN)" -m segcourse lab $(ARGS)
 
+# Tests run in as many processes as there are cores, up to four.
 test: $(STAMP)
-	@"$(PYTHON_IN)" -m pytest -m "not slow" $(ARGS)
+	@"$(PYTHON_IN)" -m pytest -m "not slow" -n auto $(ARGS)
 
 test-all: $(STAMP)
-	@"$(PYTHON_IN)" -m pytest $(ARGS)
+	@"$(PYTHON_IN)" -m pytest -n auto $(ARGS)
 
 # -B is among make's short flags, which come first in MAKEFLAGS.
 notebooks: $(STAMP)

@@ -1,10 +1,65 @@
-"""Fixtures shared by all tests."""
+"""Fixtures shared by all tests, and how the tests are shared out where several processes run them."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from segcourse.language import LANGUAGES, reading
+
+from . import at_once
+
+# --- several processes, where pytest-xdist is installed and asked for ---------------------------------------------------------
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    return at_once.processes()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes():
+    # PyTorch's threads keep a core busy while they wait, here one that another process needs: the tests of ops take 42 s so, and 66 s otherwise.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    if not hasattr(node.config, "_shares"):
+        node.config._shares = folder = tempfile.mkdtemp(prefix="shares-")
+        node.config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    node.workerinput["shares"] = node.config._shares
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session):
+    if hasattr(session.config, "workerinput"):
+        at_once.write_plan(Path(session.config.workerinput["shares"]) / "plan.json", session.items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config):
+    if config.getoption("numprocesses") and config.getoption("dist") == "load":         # -n, and nothing else asked for
+        return at_once.Sharing(len(config.getoption("tx")), Path(config._shares) / "plan.json")
+    return None
+
+
+# --- what a run tells at its end ----------------------------------------------------------------------------------------------
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Which test caught which planted bug: what they were written for."""
+    for report in terminalreporter.getreports("passed"):
+        caught = dict(report.user_properties).get("caught by")
+        if caught:
+            terminalreporter.write_line(f"{report.nodeid.partition('[')[2][:-1]} ({report.duration:.0f} s): caught by {caught}")
+
+
+# --- fixtures -----------------------------------------------------------------------------------------------------------------
 
 
 def draw_scene(generator, height=48, width=64):

@@ -84,12 +84,15 @@ def test_nothing_is_unpickled(path):
                 assert "allow_pickle" not in words, f"{path.name}:{node.lineno}"
 
 
+def seconds(code):
+    """Seconds that `python -c code` takes, and its output."""
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True)
+    return time.perf_counter() - began, done.stdout
+
+
 def start(code):
     """Seconds that `python -c code` takes beyond an empty python, and its output; the better of three, since other work may disturb one."""
-    def seconds(text):
-        began = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, encoding="utf-8", check=True)
-        return time.perf_counter() - began, done.stdout
     best = min((seconds(code) for _ in range(3)), key=lambda pair: pair[0])
     return best[0] - min(seconds("")[0] for _ in range(3)), best[1]
 
@@ -97,12 +100,14 @@ def start(code):
 LOADED = "import sys; print(*sorted({name.split('.')[0] for name in sys.modules}))"
 
 
+@pytest.mark.alone
 def test_importing_the_package_is_quick_and_loads_no_torch():
     seconds, loaded = start(f"import segcourse; {LOADED}")
     assert "torch" not in loaded.split() and "numpy" not in loaded.split() and "matplotlib" not in loaded.split()
     assert seconds < 0.3
 
 
+@pytest.mark.alone
 def test_the_command_starts_without_torch():
     seconds, loaded = start(f"import segcourse.cli; {LOADED}")
     assert "torch" not in loaded.split() and "numpy" not in loaded.split() and "matplotlib" not in loaded.split()
@@ -111,6 +116,6 @@ def test_the_command_starts_without_torch():
 
 def test_the_server_parts_load_neither_jupyter_nor_matplotlib():
     """Loaded for real, third-party imports included. (lightning is left out: it is loaded by the first `fit`.)"""
-    _, loaded = start("import segcourse.ops, segcourse.models, segcourse.datasets.camvid, segcourse.training.loop, segcourse.training.experiments; "
-                      + LOADED)
+    _, loaded = seconds("import segcourse.ops, segcourse.models, segcourse.datasets.camvid, segcourse.training.loop, segcourse.training.experiments; "
+                        + LOADED)
     assert not set(loaded.split()) & NOTEBOOK_WORLD

@@ -17,10 +17,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 import xml.etree.ElementTree as ElementTree
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +26,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PATCHES = sorted((ROOT / "tests" / "planted").glob("*.patch"))
-AT_ONCE = 2
 LONGEST = 600       # seconds the tests of one patch may take, on a busy machine
 
 
@@ -50,12 +47,20 @@ def head(text: str) -> tuple[str, list[str]]:
 
 
 def copy_course(root: Path, place: Path) -> None:
-    """Copy what git keeps of `root`, and what it would keep, to `place`."""
+    """Copy what git keeps of `root`, and what it would keep, to `place`, with what Python has compiled of it: it is not compiled again.
+
+    Times are copied, too, by which Python knows that compiled code is of its file; what a patch changes is younger.
+    """
     listed = subprocess.run(["git", "ls-files", "-coz", "--exclude-standard"], cwd=root, capture_output=True, check=True).stdout
-    for name in filter(None, listed.decode().split("\0")):
+    names = [name for name in listed.decode().split("\0") if name]
+    for name in names:
         if (root / name).is_file():         # not one that was deleted and not committed yet
             (place / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(root / name, place / name)
+            shutil.copy2(root / name, place / name)
+    for folder in sorted({Path(name).parent / "__pycache__" for name in names if name.endswith(".py")}):
+        (place / folder).mkdir(parents=True, exist_ok=True)
+        for compiled in (root / folder).glob("*.pyc"):
+            shutil.copy2(compiled, place / folder / compiled.name)
 
 
 def apply(patch: Path, place: Path) -> str:
@@ -149,36 +154,19 @@ def plant(patch: Path, root: Path, place: Path, nursery: Nursery) -> Planted:
 # --- the planted bugs -----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def planted(request, tmp_path_factory):
-    """planted(name): what became of the bug in that patch. Those chosen for this run are tried two at a time."""
-    chosen = [item.callspec.params["patch"] for item in request.session.items if "patch" in getattr(getattr(item, "callspec", None), "params", {})]
-    place = tmp_path_factory.mktemp("planted")
-    pool, own, nurseries = ThreadPoolExecutor(AT_ONCE), threading.local(), []
-
-    def plant_here(patch):
-        if not hasattr(own, "nursery"):
-            own.nursery = Nursery()
-            nurseries.append(own.nursery)
-        return plant(patch, ROOT, place / patch.stem, own.nursery)
-
-    jobs = {patch: pool.submit(plant_here, patch) for patch in chosen}
-    yield lambda patch: jobs[patch].result()
-    pool.shutdown(wait=True, cancel_futures=True)
-    for nursery in nurseries:
-        nursery.close()
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-    for patch, job in jobs.items() if terminal else ():
-        if job.done() and not job.cancelled():
-            result = job.result()
-            terminal.write_line(f"\n{patch.stem} ({result.seconds:.0f} s): {'caught by ' + result.caught_by if result.caught_by else 'NOT CAUGHT'}", bold=not result.caught_by)
+@pytest.fixture(scope="session")
+def nursery():
+    made = Nursery()
+    yield made
+    made.close()
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("git") is None or not (ROOT / ".git").exists(), reason="bugs are planted in a copy of a git checkout, and this is none")
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.stem)
-def test_planted_bug_is_caught(patch, planted):
-    result = planted(patch)
+def test_planted_bug_is_caught(patch, nursery, tmp_path, record_property):
+    result = plant(patch, ROOT, tmp_path / patch.stem, nursery)
+    record_property("caught by", result.caught_by)      # what the end of the run tells of
     assert result.caught_by, result.why
 
 
@@ -206,13 +194,6 @@ PATCH = """# Believed: {believed}
 +    # {comment}
 +    return {returned}
 """
-
-
-@pytest.fixture(scope="module")
-def nursery():
-    made = Nursery()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -28,6 +28,12 @@ def chromium_path():
     return next((path for path in found if path), None)
 
 
+def pytest_itemcollected(item):
+    """What a move may cost is measured while nothing else runs, of every lab."""
+    if "costs_less_than_a_frame" in item.name:
+        item.add_marker(pytest.mark.alone)
+
+
 @pytest.fixture(scope="session")
 def browser():
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'segcourse[test]'")

@@ -20,6 +20,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import segcourse
 
@@ -50,6 +51,13 @@ def python_of(front_end):
             pytest.skip("jupyterlab is not installed: pip install 'segcourse[lab]'")
         return sys.executable
     folder = ROOT / "build" / "lab3"
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(folder.with_name("lab3.lock")):           # tests in two processes may ask for it at once
+        return colab_like(folder)
+
+
+def colab_like(folder):
+    """The interpreter of the second front end in `folder`, made where it is not there yet."""
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     # torch as it is here: what was fetched for this environment is not fetched again.
     wanted = [*PINS, "setuptools", *(f"{name}=={metadata.version(name).split('+')[0]}" for name in ("torch", "torchvision"))]
@@ -135,6 +143,13 @@ class Jupyter:
         self.python, self.folder, self.name = python, folder, name
         self.port, self.token = free_port(), secrets.token_hex(16)
         self.line = Line(self.port)
+        self.context = None
+
+    def context_of(self, browser):
+        """One for all notebooks of this server: its pages find JupyterLab in the browser's cache."""
+        if self.context is None:
+            self.context = browser.new_context(viewport={"width": 1200, "height": 1000})
+        return self.context
 
     def __enter__(self):
         own = {name: str(self.folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
@@ -182,6 +197,8 @@ class Jupyter:
         return {"PYTHONPATH": str(Path(segcourse.__file__).parents[1])} if self.python == sys.executable else {}
 
     def __exit__(self, *_):
+        if self.context is not None:
+            self.context.close()
         self.server.terminate()
         try:
             self.server.wait(20)
@@ -223,8 +240,7 @@ class NotebookPage:
 
     def __init__(self, browser, jupyter, name, *, script=""):
         self.jupyter = jupyter
-        context = browser.new_context(viewport={"width": 1200, "height": 1000})
-        self.page = page = context.new_page()
+        self.page = page = jupyter.context_of(browser).new_page()
         page.set_default_timeout(60_000)
         self.problems, self.outside, self.sent = [], [], []
         page.on("console", lambda message: self.problems.append(message.text) if message.type == "error" else None)
@@ -282,4 +298,4 @@ class NotebookPage:
         )
 
     def close(self):
-        self.page.context.close()
+        self.page.close()

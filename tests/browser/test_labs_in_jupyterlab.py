@@ -41,6 +41,14 @@ def move(reader, control):
     return before, reader.see()
 
 
+def until(notebook, holds, patience=10):
+    """Wait until `holds()`: at once in most cases, later on a busy machine."""
+    end = time.monotonic() + patience
+    while not holds():
+        assert time.monotonic() < end, "it has not come about"
+        notebook.page.wait_for_timeout(20)
+
+
 @pytest.fixture
 def enough(notebook, name):
     """Skips what the other front end has shown."""
@@ -122,7 +130,8 @@ def test_a_drag_sends_nothing_and_its_end_one_message(notebook):
     notebook.page.wait_for_timeout(400)
     assert notebook.sent == []
     notebook.page.mouse.up()
-    notebook.page.wait_for_timeout(800)
+    until(notebook, lambda: notebook.sent)
+    notebook.page.wait_for_timeout(400)
     assert len(notebook.sent) == 1
     notebook.run_cell(-1, "print('seen', transposed_conv_en.state['input'][0][0])")
     notebook.output(-1).get_by_text("seen 6.0").wait_for()  # 48 px up is five steps from 1
@@ -132,7 +141,7 @@ def test_200_moves_in_the_notebook_stay_within_a_frame(notebook):
     reader = reader_of(notebook, "transposed_conv")
     reader.start()
     took = []
-    for _ in range(3):  # the quietest of three rounds: what the lab costs, not what else the machine does
+    for _ in range(10):  # the quietest round: what the lab costs, not what else the machine does
         x, y = reader.spot("cells kernel")
         reader.root.evaluate("(root) => { root.segcourseLab.measureLayout = true; root.segcourseLab.timings.length = 0; }")
         notebook.page.mouse.move(x, y)
@@ -189,6 +198,7 @@ def test_two_labs_of_a_kind_keep_to_themselves_and_two_views_of_one_go_together(
     before, after = move(first, control)
     assert changed(before, after, control)
     notebook.page.wait_for_timeout(700)  # a reader's pause: Python and the other view hear of it
+    until(notebook, lambda: again.see()["state"] == after["state"])
     assert second.see()["pixels"] == untouched["pixels"] and second.see()["state"] == untouched["state"]
     assert again.see()["state"] == after["state"]
     values = notebook.page.evaluate(
@@ -217,8 +227,8 @@ def test_on_a_line_of_200_ms_each_way_a_lab_answers_at_once_and_never_jumps_back
     assert changed(before, after, control)
     took = time.perf_counter() - began
     # What Python answers to the first move arrives after the second and must not undo it.
-    notebook.page.wait_for_timeout(380)  # the first is saved, and on its way
-    assert notebook.sent, "the move was not saved"
+    notebook.page.wait_for_timeout(380)
+    until(notebook, lambda: notebook.sent)  # the first is saved, and on its way
     before, after = move(reader, control)
     for _ in range(6):
         notebook.page.wait_for_timeout(200)
@@ -251,6 +261,6 @@ def test_a_kernel_restarted_under_the_labs_leaves_them_alive(notebook):
         reader = reader_of(notebook, name)
         control = first_slider(reader, name)
         assert changed(*move(reader, control), control)
-    notebook.page.wait_for_timeout(600)
+    notebook.page.wait_for_function("(root) => !root.segcourseLab.unsaved", arg=reader_of(notebook, LABS[0]).root)
     notebook.run_cell(-1, f"print('moved', {LABS[0]}_en.value != labs.{LABS[0]}().value)")
     notebook.output(-1).get_by_text("moved True").wait_for()

@@ -60,6 +60,7 @@ def test_opened_without_running_every_lab_has_its_picture(jupyter, browser, path
         notebook.close()
 
 
+@pytest.mark.alone
 def test_the_first_picture_is_there_within_20_seconds_of_make_lab(browser, tmp_path, record_property):
     pytest.importorskip("jupyterlab", reason="jupyterlab is not installed: pip install 'segcourse[lab]'")
     assert CHAPTERS, "no chapter is built"

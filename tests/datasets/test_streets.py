@@ -118,6 +118,7 @@ def yardstick():
     return np.clip(0.9 * picture + picture.mean((0, 1)), 0, 255).astype(np.uint8)
 
 
+@pytest.mark.alone
 def test_a_hundred_and_fifty_a_second():
     # 150 a second of one core whose yardstick takes 5 ms, which is 4/3 of it a scene. A core whose neighbours are busy draws between 100 and 190 scenes a
     # second, by its own time too (clock and caches are shared), and then its yardstick is slower as well: only the two beside each other say anything.

@@ -1,10 +1,9 @@
-"""Runs notebooks as a reader does, under nbval, two at a time."""
+"""Runs notebooks as a reader does, under nbval."""
 
 import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def run_notebook(path: Path, home: Path) -> Run:
     report, settings = home / "report.xml", home / "pytest.ini"
     settings.write_text("[pytest]\n", encoding="utf-8")
     environment = kernel_environment(home, quick=True)
-    # Two notebooks share the cores: threads that wait should not keep them busy.
+    # A notebook shares the cores with other tests: threads that wait should not keep them busy.
     environment.update(OMP_WAIT_POLICY="PASSIVE", JUPYTER_PREFER_ENV_PATH="1")
     environment["PYTHONPATH"] = os.pathsep.join([str(PLUGINS), environment["PYTHONPATH"]])
     command = [
@@ -65,31 +64,8 @@ def run_notebook(path: Path, home: Path) -> Run:
 
 
 @pytest.fixture(scope="session")
-def notebook_runs(request, tmp_path_factory):
-    """`notebook_runs(path)` is the Run of a notebook. All that this session asks for are started at the first call, two at a time."""
+def notebook_runner():
+    """`notebook_runner(path, home)` runs one notebook, and gives its Run."""
     import matplotlib.font_manager  # noqa: F401  its font cache is built here, so that no cell says that it is being built
 
-    wanted = dict.fromkeys(
-        item.callspec.params["notebook"] for item in request.session.items if "notebook_runs" in getattr(item, "fixturenames", ())
-    )
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        futures = {}
-
-        def start(path):
-            if path not in futures:
-                futures[path] = pool.submit(run_notebook, path, tmp_path_factory.mktemp("run"))
-            return futures[path]
-
-        def result(path: Path) -> Run:
-            for other in wanted:
-                if other.exists():
-                    start(other)
-            return start(path).result()
-
-        yield result
-
-
-@pytest.fixture(scope="session")
-def notebook_runner():
-    """`notebook_runner(path, home)` runs one notebook now."""
     return run_notebook

@@ -44,8 +44,8 @@ def test_notebook_is_clean(notebook):
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=named)
-def test_notebook_runs(notebook, notebook_runs):
-    run = notebook_runs(notebook)
+def test_notebook_runs(notebook, notebook_runner, tmp_path):
+    run = notebook_runner(notebook, tmp_path)
     assert not run.failures, "\n".join(run.failures)
     assert run.code_cells > 0
     assert run.ran == run.code_cells, f"{run.ran} of {run.code_cells} code cells ran\n{run.output}"

@@ -124,6 +124,7 @@ def test_whole_networks_depend_on_the_position():
     assert found == {"fcn32s": (436, 436, 1), "fcn16s": (436, 468, 1), "fcn8s": (436, 468, 1)}
 
 
+@pytest.mark.alone
 def test_fcn8s_takes_less_than_two_seconds():
     network = on_meta(models.create, "fcn8s", num_classes=21)
     start = time.process_time()

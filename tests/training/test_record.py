@@ -16,6 +16,7 @@ TINY = {"overrides": {"steps": 3, "batch_size": 2, "crop": [32, 32], "precision"
 
 # ------------------------------------------------------------------------------------------------------------------------------------- clock
 
+@pytest.mark.alone
 def test_the_age_of_this_process_grows_with_the_clock():
     first, source = record.age()
     began = time.perf_counter()
@@ -25,6 +26,7 @@ def test_the_age_of_this_process_grows_with_the_clock():
     assert source == ("/proc" if sys.platform == "linux" else "import") and first > 0
 
 
+@pytest.mark.alone
 def test_without_proc_the_age_is_counted_from_the_import(monkeypatch):
     def none(*_arguments, **_more):
         raise OSError

@@ -211,6 +211,7 @@ def test_a_damaged_picture_is_the_data_sets_own_line(tmp_path, number, start, la
         assert "is damaged or no picture" in said if language == "en" else said.endswith("바꿔 주세요.")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", ["error", "left"])
 def test_workers_end_at_once_when_a_run_does(tmp_path, how):
     path = vocs.write_voc(tmp_path) / "JPEGImages/2008_000008.jpg"
