@@ -492,7 +492,7 @@ figures.table([[name, f"{s.miou:.1%}", f"{s.boundary_iou:.1%}"] for name, s in f
 # %% [markdown] lang="ko"
 # ## 큰 물체와 작은 물체
 #
-# 첫 번째 불만으로 돌아갈게요. `segcourse bench chapter 03`으로 네트워크 네 개를 128x192 거리 그림에서 시드 3개씩 미리 학습시켜 두었어요. 스텝 수는 모두 같아요. 칸 하나가 40픽셀을 보는 곳에서 자른 VGG16, 사진을 통째로 보는 DeconvNet, 후보 영역마다 예측해서 합치는 DeconvNet, 그리고 이걸 두 단계로 학습한 DeconvNet이에요. 물체의 재현율은 물체의 픽셀 가운데 제 클래스를 받은 몫이고, 물체는 픽셀 수의 제곱근으로 잰 크기에 따라 나눠요.
+# 첫 번째 불만으로 돌아갈게요. `segcourse bench chapter 03`으로 네트워크 네 개를 128x192 거리 그림에서 시드 3개씩 미리 학습시켜 두었어요. 스텝 수는 모두 같아요. 칸 하나가 40픽셀을 보는 곳에서 자른 VGG16, 사진을 통째로 보는 DeconvNet, 후보 영역(object proposal)마다 예측해서 합치는 DeconvNet, 그리고 이걸 두 단계로 학습한 DeconvNet이에요. 물체의 재현율은 물체의 픽셀 가운데 제 클래스를 받은 몫이고, 물체는 픽셀 수의 제곱근으로 잰 크기에 따라 나눠요.
 
 # %% tags=["for-claim-3.2", "for-claim-3.4a", "for-claim-3.7"]
 results = training.experiments.get("03").results()
@@ -519,7 +519,12 @@ for size, share in fixed.items():
 exercises.claims.decide("3.2")
 assert fixed[min(fixed)] < fixed[best] and fixed[max(fixed)] < fixed[best]
 
-@@AFTER32@@
+# %% [markdown] lang="en"
+# It holds. The field of 40 pixels does best with things of about its own size, and loses at both ends. At the small end the field is not the only culprit: a map of stride 4 cannot draw a pole of 3 pixels. And the large end rests on few objects, 5 in 50 pictures.
+
+# %% [markdown] lang="ko"
+# 맞는 주장이에요. 40픽셀 창은 크기가 저와 비슷한 물체에 가장 강하고, 양쪽 끝으로 갈수록 놓쳐요. 다만 작은 쪽이 모두 창 탓은 아니에요. 스트라이드가 4인 맵으로는 3픽셀짜리 기둥을 그릴 수 없으니까요. 큰 쪽은 사진 50장에 물체가 5개뿐이라는 점도 기억해 두세요.
+
 # %% [markdown] lang="en"
 # ### How much of the picture does one pixel need?
 #
@@ -558,7 +563,7 @@ figures.lines({T(en="the pixel in the middle", ko="한가운데 픽셀"): (list(
 # %% [markdown] lang="ko"
 # ### 창 하나 대신 창 여러 개
 #
-# 크고 작은 물체에 대한 DeconvNet의 진짜 답은 병목이 아니에요. 사진 전체를 한 번에 묻지 않는다는 점이에요. **후보 영역**(object proposal) 생성기가 물체가 있을 만한 상자를 그리면, 상자마다 잘라 내서 네트워크의 정사각형에 맞게 늘이고, 예측하고, 제자리에 붙여요. 논문은 edge boxes를 써요. `training.proposals`는 더 간단해요. 색이 비슷한 조각을 합쳐 나가면서, 그 상자에 대비와 윤곽으로 순위를 매겨요. 상자가 겹치는 픽셀은 점수 중에서 **최댓값**을 가져요.
+# 크고 작은 물체에 대한 DeconvNet의 진짜 답은 병목이 아니에요. 사진 전체를 한 번에 묻지 않는다는 점이에요. **후보 영역** 생성기가 물체가 있을 만한 상자를 그리면, 상자마다 잘라 내서 네트워크의 정사각형에 맞게 늘이고, 예측하고, 제자리에 붙여요. 논문은 edge boxes를 써요. `training.proposals`는 더 간단해요. 색이 비슷한 조각을 합쳐 나가면서, 그 상자에 대비와 윤곽으로 순위를 매겨요. 상자가 겹치는 픽셀은 점수 중에서 **최댓값**을 가져요.
 
 # %% tags=["lab"]
 labs.proposals()
@@ -578,9 +583,19 @@ one_cell, boxes = recall("whole"), recall("one_stage")
 for size in one_cell:
     print(T(en=f"objects from {size} pixels: whole picture", ko=f"{size}픽셀부터, 사진 통째로"), f"{one_cell[size]:.0%}", "|", T(en="25 boxes", ko="상자 25개"), f"{boxes[size]:.0%}")
 exercises.claims.decide("3.4a")
-@@A34A@@
+fixed = recall("forty_pixels")
+print(T(en="smaller than with 40 pixels, from size:", ko="40픽셀 창보다 낮은 크기:"), [size for size in fixed if one_cell[size] < fixed[size]], "|", T(en="larger:", ko="높은 크기:"), [size for size in fixed if one_cell[size] > fixed[size]])
+assert all(one_cell[size] < fixed[size] for size in (8, 16, 32)) and one_cell[64] > fixed[64] and one_cell[4] < 0.2
 
-@@T34A@@
+# %% [markdown] lang="en"
+# **It is no cure.** The single cell sees the whole picture, so of the largest things it finds more than the window of 40 pixels does; of everything smaller it finds less. A cell that sees everything is one more field of fixed size, only a large one. The loss has moved from one end to the other.
+#
+# The paper's cure are the boxes, since they bring every object to one size. Here they help only at the large end. Small things come out worse than before: the network now has to learn every scale at once, and 600 steps are few for that. So this experiment refutes the claim, but it does not show that the boxes are better.
+
+# %% [markdown] lang="ko"
+# **약이 되지 않아요.** 칸 하나가 사진 전체를 보니까 가장 큰 물체는 40픽셀 창보다 더 잘 찾아요. 하지만 그보다 작은 것은 모두 덜 찾아요. 전부를 보는 칸도 크기가 고정된 수용 영역 하나일 뿐이고, 다만 클 뿐이에요. 놓치는 곳이 한쪽 끝에서 다른 쪽 끝으로 옮겨 갔어요.
+#
+# 논문의 약은 상자예요. 어떤 물체든 같은 크기로 맞춰 주니까요. 그런데 여기서는 큰 쪽에서만 도움이 돼요. 작은 물체는 오히려 더 못 찾아요. 이제 온갖 크기를 한꺼번에 배워야 하는데 600스텝으로는 모자라거든요. 그러니까 이 실험으로 주장이 틀렸다는 것은 알 수 있지만, 상자가 더 낫다는 것까지 보여 주지는 못해요.
 
 # %% [markdown] lang="en"
 # ### One network or several?
@@ -620,7 +635,7 @@ assert len(looks) == len(places) == 12 and gap < 1e-6
 #
 # ### 쉬운 것부터
 #
-# 주장 3.7에는 학습을 돕는 방법이 두 가지 나와요. 하나는 29번 들어가는 배치 정규화예요. 다른 하나는 **커리큘럼 학습**이에요. 첫 단계의 크롭에는 한가운데에 물체가 하나 있고 그 물체에만 레이블이 있어요. 둘째 단계에는 후보 영역이 들어오고 그 안의 모든 것에 레이블이 있어요. 두 가지 크롭을 볼게요.
+# 주장 3.7에는 학습을 돕는 방법이 두 가지 나와요. 하나는 29번 들어가는 배치 정규화예요. 다른 하나는 **커리큘럼 학습**(curriculum learning)이에요. 첫 단계의 크롭에는 한가운데에 물체가 하나 있고 그 물체에만 레이블이 있어요. 둘째 단계에는 후보 영역이 들어오고 그 안의 모든 것에 레이블이 있어요. 두 가지 크롭을 볼게요.
 
 # %% tags=["for-claim-3.7"]
 few = datasets.load("streets", "train", size=(128, 192), length=8)
@@ -661,7 +676,11 @@ figures.lines({T(en="DeconvNet", ko="DeconvNet"): course("deconvnet"), T(en="no 
 figures.lines({T(en="one stage", ko="한 단계"): course("one_stage"), T(en="two stages", ko="두 단계"): course("two_stages")}, as_percent=True, x_label=T(en="steps of both stages", ko="두 단계를 합친 스텝"), y_label="mIoU",
               title=T(en="Proposals: everything at once, or single objects first", ko="후보 영역으로 학습. 한꺼번에, 또는 물체 하나부터"))
 
-@@T37@@
+# %% [markdown] lang="en"
+# The claim holds: the paper uses both. Whether they help is another question. Batch normalisation does, in every seed, and a trunk that has learnt does even more. The curriculum does not, at least not here: after as many steps two stages stand below one, in every seed. A third of the steps went into single objects, and 600 are few to begin with. What comes of it after the paper's 60,000 steps, this chapter cannot say.
+
+# %% [markdown] lang="ko"
+# 맞는 주장이에요. 논문은 둘 다 써요. 도움이 되는지는 다른 문제예요. 배치 정규화는 어느 시드에서나 도움이 되고, 미리 배운 몸통은 더 큰 도움이 돼요. 커리큘럼은 적어도 여기서는 그렇지 않아요. 스텝 수가 같으면 어느 시드에서나 두 단계가 한 단계보다 낮아요. 모두 합쳐 600스텝밖에 안 되는데 3분의 1을 물체 하나짜리 크롭에 썼으니까요. 논문처럼 60,000스텝을 배우면 어떻게 될지는 이 장에서 알 수 없어요.
 
 # %% [markdown] lang="en"
 # ## The switch swap
@@ -690,6 +709,68 @@ def mean_and_sd(variant, metric="miou"):
     return f"{100 * values.mean():.1f} ± {100 * values.std():.1f}"
 
 figures.table([[name, mean_and_sd(f"deconvnet{kind}"), mean_and_sd(f"segnet{kind}")] for kind, name in kinds.items()], [T(en="mIoU, test split", ko="mIoU, 테스트 사진"), "DeconvNet", "SegNet"])
+
+# %% [markdown] lang="en"
+# **The picture travels through the switches.** Put B's code in the place of A's: the labels stay A's. Put the mean of many codes there, or zeros, and DeconvNet does not even notice. Its bottleneck, with the two widest layers of the whole network, is idle. SegNet's code, which has 2x2 places, does a little: B's code costs it a point or two, and a code of zeros much more, since zeros are nothing that its
+# decoder has ever seen; but a mean code, which knows nothing of this picture, is nearly as good as its own. Random switches ruin both. What the switches carry is not only *where*: which of four neighbours was the largest, in many channels and at five levels, says a great deal about *what* was there.
+#
+# What does that mean for the paper's story, in which a network grows a shape out of one cell's knowledge? It does not refute it: our network is narrow, saw 600 drawn streets for 300 steps, and its batch normalisation at the single cell has 8 numbers to go by, which makes a code noisy and easy to learn to ignore. The paper's network had millions of crops. But a sharp outline behind a bottleneck proves nothing about the bottleneck, as long as the switches go around it. Only a swap can tell.
+
+# %% [markdown] lang="ko"
+# **사진은 스위치를 타고 건너가요.** A의 코드 자리에 B의 코드를 넣어도 레이블은 A의 것 그대로예요. 여러 코드를 평균 낸 것이나 0을 넣으면 DeconvNet은 알아차리지도 못해요. 네트워크에서 가장 넓은 두 층이 있는 병목이 놀고 있는 셈이에요. SegNet의 코드에는 자리가 2x2개 있는데, 이 코드는 조금 일을 해요. B의 코드를 넣으면 1, 2점이 내려가고, 0을 넣으면 훨씬 많이 내려가요. 디코더가 0으로만 된 코드를 본 적이 없으니까요. 하지만 이 사진을 하나도 모르는 평균 코드는 제 코드와 거의 다르지 않아요.
+# 스위치를 무작위로 바꾸면 둘 다 무너져요. 스위치는 *어디*만 나르는 게 아니에요. 이웃한 네 값 가운데 어느 것이 가장 컸는지가 수많은 채널과 다섯 단계에 걸쳐 적혀 있으니, 거기 *무엇*이 있었는지도 많이 알려 줘요.
+#
+# 그렇다면 칸 하나에 담긴 지식에서 모양을 키워 낸다는 논문의 이야기는 어떻게 될까요? 이 결과로 틀렸다고 할 수는 없어요. 여기 네트워크는 좁고, 그린 거리 600장으로 300스텝만 배웠어요. 칸 하나뿐인 곳의 배치 정규화는 숫자 8개만 보고 정하니까 코드가 흔들리고, 그런 코드는 무시하도록 배우기 쉬워요. 논문의 네트워크는 크롭을 수백만 장 봤어요. 그래도 병목 뒤에서 윤곽이 또렷하게 나온다고 해서 병목이 일했다는 증거는 되지 않아요. 스위치가 병목을 돌아서 가는 한은요. 바꿔 끼워 봐야만 알 수 있어요.
+
+# %% [markdown] lang="en"
+# ## Does the claim hold?
+#
+# The parts of DeconvNet, taken out one by one, with three seeds each. All have the same pictures of 64x64, 300 steps, and, except in one line, the same trunk to begin with: that of FCN-8s in the first line, which took 400 steps. Without batch normalisation the rate is halved, the best of six rates tried.
+
+# %% [markdown] lang="ko"
+# ## 논문의 주장은 성립할까요?
+#
+# DeconvNet의 부품을 하나씩 빼고 저마다 시드 3개로 학습시켰어요. 모두 똑같은 64x64 그림으로 300스텝을 배웠고, 한 줄만 빼고는 처음의 몸통도 같아요. 첫 줄에 있는 FCN-8s가 400스텝 동안 배운 몸통이에요. 배치 정규화를 뺀 네트워크는 학습률을 절반으로 줄였어요. 시험해 본 여섯 가지 가운데 가장 좋은 값이에요.
+
+# %% tags=["look"]
+names = {"fcn8s": "FCN-8s", "deconvnet": "DeconvNet", "deconvnet_corner": T(en="no switches", ko="스위치 없이"), "deconvnet_unpool_only": T(en="unpool only", ko="언풀링만"),
+         "deconvnet_deconvolve_only": T(en="deconvolve only", ko="디컨볼루션만"), "deconvnet_no_batch_norm": T(en="no batch norm", ko="배치 정규화 없이"),
+         "deconvnet_from_nothing": T(en="trunk from nothing", ko="몸통도 처음부터"), "segnet": "SegNet"}
+figures.table([[name, *(mean_and_sd(variant, metric) for metric in ("miou", "boundary_iou", "pole_iou"))] for variant, name in names.items()],
+              [T(en="network", ko="네트워크"), "mIoU", T(en="boundary IoU", ko="경계 IoU"), T(en="pole IoU", ko="기둥 IoU")])
+
+# %% tags=["look"]
+short = {"deconvnet": "DeconvNet", "deconvnet_corner": T(en="no switch", ko="스위치 X"), "deconvnet_deconvolve_only": T(en="deconv", ko="디컨볼"), "deconvnet_no_batch_norm": T(en="no BN", ko="BN X"),
+         "segnet": "SegNet"}
+figures.compare([row for row in results["rows"] if row["variant"] in short], metrics=("miou", "boundary_iou"), names=short, title=T(en="Each line is one seed", ko="선 하나가 시드 하나예요"))
+
+# %% tags=["nbval-check-output"]
+value = {(row["variant"], row["seed"]): row for row in results["rows"]}
+for without in ("deconvnet_corner", "deconvnet_unpool_only", "deconvnet_deconvolve_only", "deconvnet_no_batch_norm", "deconvnet_from_nothing"):
+    worse = sum(value[without, seed]["miou"] < value["deconvnet", seed]["miou"] for seed in results["seeds"])
+    print(without, T(en="below DeconvNet in", ko="DeconvNet보다 낮은 시드:"), worse, "/", len(results["seeds"]))
+
+# %% tags=["look"]
+print(T(en="the table's run with this seed:", ko="표에서 시드가 같은 결과:"), f"{value['deconvnet', SEED]['miou']:.1%}", "|", T(en="the run above:", ko="위에서 학습한 결과:"), f"{row['miou']:.1%}",
+      "|", T(en="apart:", ko="차이:"), f"{100 * abs(row['miou'] - value['deconvnet', SEED]['miou']):.1f}", T(en="points", ko="점"))
+
+# %% [markdown] lang="en"
+# ### What it shows, and what it does not
+#
+# **Every part that the paper names is needed here, and the whole is still not better than FCN-8s.** Take out the switches, the deconvolutions, the unpooling, batch normalisation or the trained trunk, and mIoU falls in every seed. What unpooling alone gives is hardly a segmentation: it only places. SegNet, which leaves the bottleneck out, is as good, which fits what the swap has shown: the bottleneck did no work. And FCN-8s, the network that the trunk comes from, is ten points ahead of them all. It has paths that lead around the depth, learns faster, and has poles; DeconvNet has not a single one.
+#
+# Nor do the proposals help here. Trained on crops of every scale the network is worse than the one that always saw whole scenes, and two stages are worse than one. The paper had 60,000 steps for that, we have 600: the picture of a curriculum that pays off later is not excluded, but we have not seen it.
+#
+# What this small run cannot show: the paper's network is eight times as wide, starts from ImageNet and sees 224x224 pixels of one object. There it reaches 69.6 on VOC 2012 test, where FCN-8s has 62.2. SegNet's authors trained both on road scenes: DeconvNet 59.77 after 260,000 steps, but 39.69 after 40,000. Slow it is, there too.
+
+# %% [markdown] lang="ko"
+# ### 알 수 있는 것과 없는 것
+#
+# **논문이 꼽은 부품은 여기서도 모두 필요했어요. 그런데 다 갖춰도 FCN-8s보다 낫지 않아요.** 스위치, 디컨볼루션, 언풀링, 배치 정규화, 학습해 둔 몸통 가운데 무엇을 빼도 어느 시드에서나 mIoU가 떨어져요. 언풀링만 남기면 분할이라고 하기도 어려워요. 자리에 놓기만 하니까요. 병목을 뺀 SegNet은 DeconvNet만큼 좋아요. 스위치를 바꿔 끼웠을 때 본 것과 들어맞죠. 병목은 한 일이 없었어요. 그리고 몸통을 빌려준 FCN-8s가 누구보다 10점쯤 앞서요. FCN-8s에는 깊은 층을 돌아가는 길이 있어서 더 빨리 배우고, 기둥도 찾아요. DeconvNet은 기둥을 하나도 찾지 못해요.
+#
+# 후보 영역도 여기서는 도움이 되지 않아요. 온갖 크기의 크롭으로 배운 네트워크가 늘 장면 전체를 본 네트워크보다 못하고, 두 단계로 배우면 한 단계보다도 못해요. 논문은 60,000스텝을 썼고 우리는 600스텝이에요. 오래 배우면 커리큘럼이 빛을 볼 수도 있겠지만, 여기서 보지는 못했어요.
+#
+# 이 작은 실험으로 알 수 없는 것도 있어요. 논문의 네트워크는 여덟 배 넓고, ImageNet에서 시작하고, 물체 하나를 224x224픽셀로 봐요. 거기서는 VOC 2012 test에서 69.6이 나와요. FCN-8s는 62.2예요. SegNet 저자들은 도로 사진으로 DeconvNet을 학습시켰는데, 260,000스텝 뒤에는 59.77이지만 40,000스텝에서는 39.69였어요. 거기서도 느리게 배운 거예요.
 
 # %% [markdown] lang="en"
 # ## Exercises
