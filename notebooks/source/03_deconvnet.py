@@ -554,7 +554,18 @@ for side in (8, 16, 32, 64, 256):     # en: 256 covers the picture | ko: 256이�
 figures.lines({T(en="the pixel in the middle", ko="한가운데 픽셀"): (list(accuracy), list(accuracy.values()))}, as_percent=True,
               x_label=T(en="side of the square that is shown, pixels", ko="보여 준 정사각형의 한 변, 픽셀"), y_label=T(en="right", ko="맞힌 비율"))
 
-@@C32A@@
+# %% tags=["claim-3.2a", "nbval-check-output"]
+print(T(en="right with 8 pixels, as a share of what the whole picture gives: less than half:", ko="8픽셀만 보고 맞힌 비율이 사진 전체를 볼 때의 절반 미만:"), accuracy[8] < 0.5 * accuracy[128])
+print(T(en="right with 64 pixels, more than nine tenths of it:", ko="64픽셀이면 사진 전체를 볼 때의 10분의 9 이상:"), accuracy[64] > 0.9 * accuracy[128])
+exercises.claims.decide("3.2a")
+assert accuracy[8] < 0.5 * accuracy[128] and accuracy[64] > 0.9 * accuracy[128]
+
+# %% [markdown] lang="en"
+# Half right. With 8 pixels the network is mostly wrong: it does need the surroundings. But a square of half the picture's width serves as well as all of it; what is farther away adds next to nothing. (A grey surround is also something that the network never saw in training, so small squares do a little worse here than they would have to.)
+
+# %% [markdown] lang="ko"
+# 반만 맞았어요. 8픽셀만 보여 주면 네트워크는 거의 틀려요. 둘레를 봐야 하는 것은 맞아요. 하지만 사진 너비의 절반인 정사각형이면 사진 전체를 본 것과 다르지 않아요. 더 먼 곳은 거의 보태는 것이 없어요. (회색으로 가린 사진은 네트워크가 학습할 때 본 적이 없어요. 그래서 작은 정사각형은 원래보다 조금 더 틀려요.)
+
 # %% [markdown] lang="en"
 # ### Many windows instead of one
 #

@@ -22,7 +22,7 @@ from segcourse.language import josa, say
 MOST = 5                                                     # pictures
 SHOWN = 3                                                    # of the pictures that come with the package
 LEVELS = 5
-PIXEL = 15, 31                                               # pointed at when the lab opens: `telling` of the first street
+PIXEL = 79, 79                                               # pointed at when the lab opens: `telling` of the first street
 RANKS = 5                                                    # how many channels may be asked, the strongest first
 
 
