@@ -555,10 +555,11 @@ figures.lines({T(en="the pixel in the middle", ko="한가운데 픽셀"): (list(
               x_label=T(en="side of the square that is shown, pixels", ko="보여 준 정사각형의 한 변, 픽셀"), y_label=T(en="right", ko="맞힌 비율"))
 
 # %% tags=["claim-3.2a", "nbval-check-output"]
-print(T(en="right with 8 pixels, as a share of what the whole picture gives: less than half:", ko="8픽셀만 보고 맞힌 비율이 사진 전체를 볼 때의 절반 미만:"), accuracy[8] < 0.5 * accuracy[128])
-print(T(en="right with 64 pixels, more than nine tenths of it:", ko="64픽셀이면 사진 전체를 볼 때의 10분의 9 이상:"), accuracy[64] > 0.9 * accuracy[128])
+little, half = accuracy[8] / accuracy[128], accuracy[64] / accuracy[128]
+print(T(en="right with 8 pixels: less than half of what the whole picture gives:", ko="8픽셀만 보고 맞힌 비율이 사진 전체를 볼 때의 절반 미만:"), little < 0.5)
+print(T(en="right with 64 pixels: more than 90 % of it:", ko="64픽셀을 보고 맞힌 비율이 사진 전체를 볼 때의 90% 초과:"), half > 0.9)
 exercises.claims.decide("3.2a")
-assert accuracy[8] < 0.5 * accuracy[128] and accuracy[64] > 0.9 * accuracy[128]
+assert little < 0.5 and half > 0.9
 
 # %% [markdown] lang="en"
 # Half right. With 8 pixels the network is mostly wrong: it does need the surroundings. But a square of half the picture's width serves as well as all of it; what is farther away adds next to nothing. (A grey surround is also something that the network never saw in training, so small squares do a little worse here than they would have to.)
