@@ -111,7 +111,7 @@ class LabPage:
         return self.run("numbers", name)
 
     def place(self, name, row=0, column=0):
-        return self.page.evaluate("([n, r, c]) => place(n, r, c)", [name, row, column])
+        return self.page.evaluate("([n, r, c]) => settled().then(() => place(n, r, c))", [name, row, column])
 
     def click(self, name, row=0, column=0):
         self.page.mouse.click(*self.place(name, row, column))

@@ -88,7 +88,7 @@ def test_one_stage_and_two_have_as_many_steps_and_one_start(chapter, monkeypatch
 
     chapter.teacher(1, steps=9)
     monkeypatch.setattr(loop, "fit", note)
-    scales._by_scale(chapter, 1, {"train": 3, "test": 1}, 9)
+    scales._by_scale(chapter, 1, {"train": 3, "valid": 3, "test": 1}, 9)
     assert [(name, steps) for name, steps, _ in seen] == [("streets", 9), ("streets wholes", 9), ("streets proposals", 9), ("streets objects", 3), ("streets proposals", 6)]
     assert len({start for *_, start in seen[1:]}) == 1, "the first weights differ"
 
