@@ -179,7 +179,12 @@ class Questions {
     this.underWay = this.last = question;
     this.next = null;
     this.timer = this.later(() => this.giveUp(), this.patience);
-    this.send(question);
+    try {
+      this.send(question);
+    } catch {
+      this.never(this.timer); // the kernel was restarted, and nobody listens at the old one's line
+      this.giveUp();
+    }
   }
 
   /** An answer came; whether it was the one waited for. */

@@ -176,7 +176,7 @@ def test_an_answer_is_unpacked_and_taken_apart(in_node):
 # -- one question at a time ---------------------------------------------------------------------------------------------------------
 
 ASKED = """(() => { const sent = [], timers = new Map(); let n = 0, said = 0;
-  const q = new m.Questions({ send: (v) => sent.push(v), changed: () => { said += 1; }, patience: 100,
+  const q = new m.Questions({ send: (v) => { if (v === 'torn') throw new Error('Cannot send'); sent.push(v); }, changed: () => { said += 1; }, patience: 100,
     later: (f) => { timers.set(++n, f); return n; }, never: (id) => timers.delete(id) });
   const late = () => { const [id, f] = [...timers][0]; timers.delete(id); f(); };
   const told = []; for (const [what, v] of cases) { if (what === 'late') late(); else told.push(q[what](v)); }
@@ -256,3 +256,10 @@ def test_the_static_picture_says_what_moved(language):
     assert str(int((found.labels[0] != found.labels[10]).sum())) in figure.alt
     assert names[code.ROCKET] in figure.alt and names[code.SKY] in figure.alt
     assert figure.size_px[0] == 720
+
+
+def test_a_line_that_is_torn_is_silence_and_no_error(in_node):
+    """JupyterLab throws where a lab asks a kernel that has been restarted."""
+    page = asked(in_node, ("ask", "torn"), ("ask", "torn"))
+    assert page["sent"] == [] and page["silent"] and page["said"] == 1 and page["timers"] == 0 and page["underWay"] is None
+    assert asked(in_node, ("ask", "torn"), ("ask", 2))["sent"] == [2]
