@@ -248,7 +248,7 @@ _STREETS_DEEPLAB = tuple(change for change in _STREETS if change.name not in ("s
 
 # Whole scenes; chapter 03 trains DeconvNet on crops and proposals as well, in two stages.
 _STREETS_MIRRORED = tuple(change for change in _STREETS if change.name not in ("steps", "lr", "bias_lr", "flip")) + (
-    Change("steps", 300, en="about a minute on two cores: the decoder costs as much as the encoder", ko="코어 2개로 1분쯤 걸려요. 디코더에도 인코더만큼 계산이 들어요."),
+    Change("steps", 300, en="about half a minute on two cores: the decoder costs as much as the encoder", ko="코어 2개로 30초쯤 걸려요. 디코더에도 인코더만큼 계산이 들어요."),
     Change("lr", 2e-2, en="batch normalisation bears it, and 300 steps need it", ko="배치 정규화가 있어서 견디고, 300스텝이라 필요해요."),
 )
 _STREETS_DECONVNET = _STREETS_MIRRORED + (
