@@ -35,7 +35,7 @@ from torch import fx, nn
 
 from segcourse.language import say
 from segcourse.models.checks import check_images
-from segcourse.models.unpooling import WAYS, Encoded, Unpool, check_fits, check_statistics, check_way, copy_vgg16, run_trunk, switching_trunk
+from segcourse.models.unpooling import WAYS, Encoded, Unpool, check_encoded, check_fits, check_statistics, check_way, copy_vgg16, last, run_trunk, switching_trunk
 from segcourse.models.vgg import he_initialise, scaled, torchvision_names
 
 MIRROR = ((5, (512, 512, 512)), (4, (512, 512, 256)), (3, (256, 256, 128)), (2, (128, 64)), (1, (64, 64)))      # stage, channels of its deconvolutions
@@ -111,7 +111,7 @@ class DeconvNet(nn.Module):
         nn.init.normal_(self.seg_score.weight, std=0.01 / width ** 0.5)
 
     def forward(self, images):
-        return self.decode(self.encode(images))
+        return last(self._steps(self.encode(images)))
 
     def encode(self, images) -> Encoded:
         """The code (N, 4096 * width, h, w) after fc7 with the five poolings' switches and sizes; h = ceil(H / 32) - grid + 1."""
@@ -123,12 +123,15 @@ class DeconvNet(nn.Module):
 
     def decode(self, encoded: Encoded):
         """The logits (N, num_classes, H, W) of what `encode` gave, or of code, switches and sizes put together anew. Raises ValueError where they do not fit."""
-        for _, x in self.decode_steps(encoded):
-            pass
-        return x
+        return last(self.decode_steps(encoded))
 
     def decode_steps(self, encoded: Encoded):
-        """Yield (name, map) after fc6_deconv, after each unpooling and each deconvolution (its batch normalisation and ReLU included), seg_score last."""
+        """Yield (name, map) after fc6_deconv, after each unpooling and each deconvolution (its batch normalisation and ReLU included), seg_score last.
+        Raises ValueError as `decode` does."""
+        check_encoded(encoded, self.fc7.out_channels, self.unpool)
+        return self._steps(encoded)
+
+    def _steps(self, encoded: Encoded):
         x = torch.relu(self.fc6_debn(self.fc6_deconv(encoded.code)))
         yield "fc6_deconv", x
         for name, layer in self.decoder.items():

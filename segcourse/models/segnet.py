@@ -24,7 +24,7 @@ from collections import OrderedDict
 from torch import fx, nn
 
 from segcourse.models.checks import check_images
-from segcourse.models.unpooling import WAYS, Encoded, Unpool, check_statistics, check_way, copy_vgg16, run_trunk, switching_trunk
+from segcourse.models.unpooling import WAYS, Encoded, Unpool, check_encoded, check_statistics, check_way, copy_vgg16, last, run_trunk, switching_trunk
 from segcourse.models.vgg import he_initialise, scaled, torchvision_names
 
 MIRROR = ((5, (512, 512, 512)), (4, (512, 512, 256)), (3, (256, 256, 128)), (2, (128, 64)), (1, (64, None)))      # stage, channels; None for the classes
@@ -61,7 +61,7 @@ class SegNet(nn.Module):
         nn.init.kaiming_normal_(self.decoder["conv1_1_D"].conv.weight)      # by fan-in, as Caffe counts: few classes would make a fan-out of wild scores
 
     def forward(self, images):
-        return self.decode(self.encode(images))
+        return last(self._steps(self.encode(images)))
 
     def encode(self, images) -> Encoded:
         """The map after pool5 (N, 512 * width, h, w) as the code, with the five poolings' switches and sizes; h = ceil(H / 32)."""
@@ -73,12 +73,15 @@ class SegNet(nn.Module):
 
     def decode(self, encoded: Encoded):
         """The logits (N, num_classes, H, W) of what `encode` gave, or of code, switches and sizes put together anew. Raises ValueError where they do not fit."""
-        for _, x in self.decode_steps(encoded):
-            pass
-        return x
+        return last(self.decode_steps(encoded))
 
     def decode_steps(self, encoded: Encoded):
-        """Yield (name, map) after each unpooling and each convolution (its batch normalisation, ReLU and dropout included), conv1_1_D with the scores last."""
+        """Yield (name, map) after each unpooling and each convolution (its batch normalisation, ReLU and dropout included), conv1_1_D with the scores last.
+        Raises ValueError as `decode` does."""
+        check_encoded(encoded, self.decoder["conv5_3_D"].conv.in_channels, self.unpool)
+        return self._steps(encoded)
+
+    def _steps(self, encoded: Encoded):
         x = encoded.code
         for name, layer in self.decoder.items():
             if name.startswith("unpool"):

@@ -3,6 +3,7 @@
 All poolings round up, as Caffe's do: 45 cells leave 23. So no cell is left out, and cutting the enlarged map to its old size is enough.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -115,6 +116,43 @@ def check_fits(x: Tensor, size: tuple[int, int], switches: Tensor | None = None)
                                 "and from networks of one width",
                              ko=f"{shape} 맵에는 값마다 스위치가 하나씩 있어야 하는데 스위치는 {tuple(switches.shape)}이에요. 이미지 장수와 네트워크의 width가 "
                                 "같은 것을 넣어 주세요."))
+
+
+def check_encoded(encoded: Encoded, channels: int, way: str) -> None:
+    """Refuse what no network of five poolings with `channels` in its code has made: codes, sizes and switches put together anew may be of several maps.
+
+    With `way` "switches" every switch must lie in its own window. That reads them all, which a forward pass, whose switches are its own, need not do.
+    """
+    if encoded.code.dim() != 4 or encoded.code.shape[1] != channels:
+        raise ValueError(say(en=f"the code must be (N, {channels}, h, w), got {tuple(encoded.code.shape)}: take it from a network of the same width",
+                             ko=f"코드는 (N, {channels}, h, w)여야 하는데 {tuple(encoded.code.shape)}이에요. width가 같은 네트워크의 코드를 넣어 주세요."))
+    levels = {len(encoded.switches), len(encoded.sizes)}
+    if levels != {5}:
+        raise ValueError(say(en=f"there must be switches and sizes of all 5 poolings, got {len(encoded.switches)} and {len(encoded.sizes)}: change those of a level in a copy of the list",
+                             ko=f"풀링 5개의 스위치와 크기가 모두 있어야 하는데 {len(encoded.switches)}개와 {len(encoded.sizes)}개예요. 목록을 복사해서 한 단계만 바꿔 주세요."))
+    if way != "switches":
+        return
+    for stage, (switches, (height, width)) in enumerate(zip(encoded.switches, encoded.sizes, strict=True), 1):
+        if switches.dtype != torch.int64 or switches.dim() != 4:
+            raise ValueError(say(en=f"the switches of pool{stage} must be int64 (N, C, h, w), got {switches.dtype} {tuple(switches.shape)}: take what encode gives",
+                                 ko=f"pool{stage}의 스위치는 int64 (N, C, h, w)여야 하는데 {switches.dtype} {tuple(switches.shape)}이에요. encode가 준 것을 넣어 주세요."))
+        if tuple(switches.shape[2:]) != tuple(-(-side // 2) for side in (height, width)):
+            continue                                                                                # `check_fits` names both shapes
+        row, column = (torch.arange(cells, device=switches.device) for cells in switches.shape[2:])
+        at_home = (switches >= 0) & (switches < height * width) & (switches // width // 2 == row[:, None]) & (switches % width // 2 == column)
+        if not at_home.all():
+            strange = int(switches[~at_home][0])
+            raise ValueError(say(en=f"a switch of pool{stage} points at place {strange} of a map of {height}x{width}, outside its own window of 2x2: the switches are "
+                                    "of another map; take switches and sizes from the same pictures",
+                                 ko=f"pool{stage}의 스위치 하나가 {height}x{width} 맵의 {strange}번 자리를 가리키는데 자기 2x2 창 밖이에요. 다른 맵의 스위치니까 스위치와 크기를 "
+                                    "같은 이미지에서 가져와 주세요."))
+
+
+def last(steps: Iterator[tuple[str, Tensor]]) -> Tensor:
+    """The map of the last of (name, map)."""
+    for _, x in steps:
+        pass
+    return x
 
 
 def copy_vgg16(model: nn.Module, wanted: dict[str, str], state: dict) -> list[str]:

@@ -77,16 +77,16 @@ def fit(name: str, options: dict, first, second, recipe: Recipe, callbacks=(), d
         model = models.create(name, num_classes=second.num_classes, **options)
     if start is not None:
         own = learner.state_dict()
-        learner.load_state_dict({key: value for key, value in start.state_dict().items() if own[key].shape == value.shape}, strict=False)
+        learner.load_state_dict({key: value for key, value in start.state_dict().items() if key in own and own[key].shape == value.shape}, strict=False)
     histories = [loop.fit(learner, first, None, recipes[0], callbacks=callbacks, device=device)]
     without_background({key: value.cpu() for key, value in learner.state_dict().items()}, model)
     histories.append(loop.fit(model, second, valid, recipes[1], callbacks=callbacks, device=device))
     return model, histories
 
 
-def crop_size(name: str, options: dict) -> int:
-    """The side of the square that the network shrinks to one cell: 32 x grid; for one without a grid, 64."""
-    return 32 * options.get("grid", 7) if name == "deconvnet" else 64
+def crop_size(options: dict) -> int:
+    """The side of the square that a DeconvNet with these options shrinks to one cell: 32 x grid."""
+    return 32 * options.get("grid", 7)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class _Stage(jobs.Job):
     stage: int = 1
 
     def split(self, role: str):
-        pictures, size = datasets.hold(super().split(role)), crop_size(self.name, self.options)
+        pictures, size = datasets.hold(super().split(role)), crop_size(self.options)
         if self.stage == 1:
             return crops.ObjectCrops(pictures, size)
         return crops.ProposalCrops(pictures, size, NUMBER) if role == "train" else pictures
@@ -165,7 +165,7 @@ def run(job: jobs.Job, *, resume: bool = False, overwrite: bool = False, test: b
         jobs.run(first, resume=resume, overwrite=overwrite, device=device, callbacks=callbacks, save_seconds=save_seconds)
     second = _stage(job, 2, recipe=recipes[1], backbone=None, init=_bridge(first))
     result = jobs.run(second, resume=resume, overwrite=overwrite, test=test, device=device, callbacks=(*callbacks, *later), save_seconds=save_seconds)
-    size = crop_size(job.name, job.options)
+    size = crop_size(job.options)
     found = {split: instancewise.evaluate(result.model, jobs.Job.split(job, split), size, NUMBER) for split in result.scores}
     report = result.report | {"stages": [stage.as_dict() for stage in recipes], "proposals": NUMBER, "crop": size,
                               "instancewise": {split: scores.as_dict() for split, scores in found.items()}}

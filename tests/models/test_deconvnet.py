@@ -283,6 +283,12 @@ REFUSED = {
     "sizes of a larger picture": (lambda: _swap(sizes=thin().encode(pictures(128, 128)).sizes), ValueError, ["2x2", "8x8"]),
     "a code of another picture size": (lambda: _swap(code=torch.zeros(1, 128, 2, 2)), ValueError, ["3x3", "4x4"]),
     "two codes": (lambda: _swap(code=torch.zeros(2, 128, 1, 1)), ValueError, ["(2, 16, 2, 2)", "(1, 16, 2, 2)"]),
+    "a code of another width": (lambda: _swap(code=torch.zeros(1, 64, 1, 1)), ValueError, ["(1, 64, 1, 1)", "128"]),
+    "switches of three levels": (lambda: _swap(switches=thin().encode(pictures(64, 64)).switches[:3]), ValueError, ["3", "5"]),
+    "switches in 32 bits": (lambda: _swap(switches=[level.int() for level in thin().encode(pictures(64, 64)).switches]), ValueError, ["pool1", "torch.int32"]),
+    # a side of 63 and one of 64 both leave 32: the shapes fit, and only where the switches point tells
+    "switches of a narrower picture": (lambda: _swap(switches=thin().encode(pictures(64, 63)).switches), ValueError, ["pool1", "64x64", "2x2"]),
+    "sizes of a narrower picture": (lambda: _swap(sizes=thin().encode(pictures(64, 63)).sizes), ValueError, ["pool1", "64x63", "2x2"]),
     "no batch axis": (lambda: thin()(pictures(64, 64)[0]), ValueError, ["images[None]"]),
     "narrow for ImageNet": (lambda: thin().load_vgg16({"features.0.weight": torch.zeros(64, 3, 3, 3), "features.0.bias": torch.zeros(64)}), ValueError, ["features.0", "width=1.0"]),
 }

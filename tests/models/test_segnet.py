@@ -123,6 +123,8 @@ def _swap(**parts):
 REFUSED = {
     "one picture of one cell": (lambda: thin().train()(pictures(16, 16)), ValueError, ["eval()", "conv5"]),
     "another way": (lambda: thin(unpool="none"), ValueError, ["'none'", "bilinear"]),
+    "a code of another width": (lambda: _swap(code=torch.zeros(1, 8, 2, 2)), ValueError, ["(1, 8, 2, 2)", "16"]),
+    "switches of a narrower picture": (lambda: _swap(switches=thin().encode(pictures(64, 63)).switches), ValueError, ["pool1", "64x64", "2x2"]),
     "a grid": (lambda: thin(grid=7), ValueError, ["segnet", "'grid'"]),
     "switches of a larger picture": (lambda: _swap(switches=thin().encode(pictures(128, 128)).switches), ValueError, ["(1, 16, 4, 4)", "(1, 16, 2, 2)"]),
     "sizes of a larger picture": (lambda: _swap(sizes=thin().encode(pictures(128, 128)).sizes), ValueError, ["2x2", "8x8"]),
