@@ -74,6 +74,7 @@ def train(name: str, *, data: str, root: Path | None, kind: str, width: float | 
 
     if stages == "two":
         from segcourse.training import two_stage
+        from segcourse.training.callbacks import counting
 
         two_stage.check(name, data, processes=processes * nodes, epochs=epochs)
     for split in (train_split, valid_split):
@@ -94,7 +95,8 @@ def train(name: str, *, data: str, root: Path | None, kind: str, width: float | 
     more = (TensorBoard(folder),) if tensorboard else ()
     try:
         if stages == "two":
-            result = two_stage.run(job, resume=resume, overwrite=overwrite, test=test, device=place, callbacks=(progress,), later=more, save_seconds=save_seconds)
+            result = two_stage.run(job, resume=resume, overwrite=overwrite, test=test, device=place, callbacks=(progress,), later=more, save_seconds=save_seconds,
+                                   counting=counting)
         else:
             result = jobs.run(job, resume=resume, overwrite=overwrite, test=test, device=place, processes=processes, nodes=nodes, callbacks=(progress, *more),
                               save_seconds=save_seconds)

@@ -148,9 +148,14 @@ class Figure(MatplotlibFigure):
         publish_display_data(*self._repr_mimebundle_())
 
 
+def _packed(colours: np.ndarray) -> np.ndarray:
+    """uint8 (..., 3) -> one whole number for each colour."""
+    return (colours[..., 0].astype(np.int64) << 16) | (colours[..., 1].astype(np.int64) << 8) | colours[..., 2]
+
+
 def _few_colours(shown: np.ndarray) -> Image.Image:
     """uint8 (H, W, 3) -> a palette picture. The commonest colours stay exactly as they are; rare ones, blends at edges, go to the nearest."""
-    packed = (shown[..., 0].astype(np.int64) << 16) | (shown[..., 1].astype(np.int64) << 8) | shown[..., 2]
+    packed = _packed(shown)
     colours, place, count = np.unique(packed, return_inverse=True, return_counts=True)
     place = place.reshape(packed.shape)
     if len(colours) > 256:
@@ -169,10 +174,9 @@ def _few_colours(shown: np.ndarray) -> Image.Image:
 
 def _fewer_bits(shown: np.ndarray, exact: np.ndarray) -> Image.Image:
     """uint8 (H, W, 3) -> the same with 32 steps in each part, at most 4 grey levels away; colours in `exact` are left alone."""
-    rounded = np.minimum((shown.astype(np.int64) + 4) // 8 * 8, 255).astype(np.uint8)
-    for colour in exact:
-        same = (shown == colour).all(-1)
-        rounded[same] = colour
+    rounded = np.minimum((shown.astype(np.int32) + 4) // 8 * 8, 255).astype(np.uint8)
+    kept = np.isin(_packed(shown), _packed(exact))
+    rounded[kept] = shown[kept]
     return Image.fromarray(rounded)
 
 

@@ -136,8 +136,8 @@ def check_encoded(encoded: Encoded, channels: int, way: str) -> None:
         if switches.dtype != torch.int64 or switches.dim() != 4:
             raise ValueError(say(en=f"the switches of pool{stage} must be int64 (N, C, h, w), got {switches.dtype} {tuple(switches.shape)}: take what encode gives",
                                  ko=f"pool{stage}의 스위치는 int64 (N, C, h, w)여야 하는데 {switches.dtype} {tuple(switches.shape)}이에요. encode가 준 것을 넣어 주세요."))
-        if tuple(switches.shape[2:]) != tuple(-(-side // 2) for side in (height, width)):
-            continue                                                                                # `check_fits` names both shapes
+        if switches.is_meta or tuple(switches.shape[2:]) != tuple(-(-side // 2) for side in (height, width)):
+            continue                                                                                # without numbers; or `check_fits` names both shapes
         row, column = (torch.arange(cells, device=switches.device) for cells in switches.shape[2:])
         at_home = (switches >= 0) & (switches < height * width) & (switches // width // 2 == row[:, None]) & (switches % width // 2 == column)
         if not at_home.all():

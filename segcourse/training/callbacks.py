@@ -3,6 +3,8 @@
 import json
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from segcourse.language import say
@@ -22,6 +24,28 @@ class Callback:
 
     def on_end(self, run) -> None:
         """After the last step."""
+
+
+@contextmanager
+def counting(words: str, total: int, *, stream=None) -> Iterator[Callable[[], None]]:
+    """What is no training and still takes its time: a bar in a terminal, elsewhere a plain line every fifth. Call what it yields after each of `total`."""
+    stream = stream or sys.stderr
+    if not stream.isatty():
+        done = 0
+
+        def count() -> None:
+            nonlocal done
+            done += 1
+            if 5 * done // total > 5 * (done - 1) // total:
+                print(f"{words} {done}/{total}", file=stream, flush=True)
+        yield count
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    with Progress(TextColumn(words), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(file=stream)) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)
 
 
 class Progress(Callback):

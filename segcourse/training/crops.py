@@ -11,6 +11,8 @@ wrong in stage 1. So stage 1 has a class of its own, "background", the last one:
 void. A network for stage 1 has one score more, which `two_stage` drops before stage 2.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -129,10 +131,10 @@ class ProposalCrops(Crops):
     """Stage 2: of the best `number` proposals of each picture those that overlap an object with an IoU of at least 0.5, everything labelled.
 
     Sky and road have no object for a proposal to overlap, and prediction needs them: so the whole picture is one more crop of each picture unless `whole`
-    is False. Raises ValueError as `ObjectCrops` does.
+    is False. Proposing takes its time: each(index) is told every picture that is done. Raises ValueError as `ObjectCrops` does.
     """
 
-    def __init__(self, dataset, size, number: int = 50, *, whole: bool = True, smallest: int = SEEN):
+    def __init__(self, dataset, size, number: int = 50, *, whole: bool = True, smallest: int = SEEN, each: Callable[[int], None] | None = None):
         proposals.check_numbered(dataset)
         super().__init__(dataset, size, "proposals")
         for picture in range(len(dataset)):
@@ -142,6 +144,8 @@ class ProposalCrops(Crops):
             met = boxes[(proposals.overlaps(boxes, true) >= OVERLAP).any(1)]
             chosen = [*(proposals.whole(image) if whole else ()), *met]
             self.boxes.extend((picture, tuple(box.tolist()), 0) for box in chosen)
+            if each is not None:
+                each(picture)
         self._need_some()
 
 

@@ -9,6 +9,8 @@ Resuming goes on in the stage that was broken off; a first stage of another comm
 """
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -89,17 +91,26 @@ def crop_size(options: dict) -> int:
     return 32 * options.get("grid", 7)
 
 
+@contextmanager
+def _silent(words: str, total: int) -> Iterator[Callable[[], None]]:
+    yield lambda: None
+
+
 @dataclass(frozen=True)
 class _Stage(jobs.Job):
     """A job on crops: those of its own stage for training, and in the first stage for its scores as well, since only they have a background."""
 
     stage: int = 1
+    counting: Callable = _silent
 
     def split(self, role: str):
         pictures, size = datasets.hold(super().split(role)), crop_size(self.options)
         if self.stage == 1:
             return crops.ObjectCrops(pictures, size)
-        return crops.ProposalCrops(pictures, size, NUMBER) if role == "train" else pictures
+        if role != "train":
+            return pictures
+        with self.counting(say(en="pictures proposed", ko="후보 영역을 찾은 이미지"), len(pictures)) as done:
+            return crops.ProposalCrops(pictures, size, NUMBER, each=lambda _: done())
 
 
 def _stage(job: jobs.Job, stage: int, **changes) -> _Stage:
@@ -143,11 +154,12 @@ def check(name: str, data: str, *, processes: int, epochs: float | None) -> None
 
 
 def run(job: jobs.Job, *, resume: bool = False, overwrite: bool = False, test: bool = False, device=None, callbacks=(), later=(),
-        save_seconds: float = 120.0) -> jobs.Result:
+        save_seconds: float = 120.0, counting: Callable = _silent) -> jobs.Result:
     """Train `job` in two stages, into `job.folder`; the result is that of the second, with the scores of the instance-wise prediction under
     "instancewise" in its report, and scores.json has both. Raises what `jobs.run` and `check` raise.
 
-    later: callbacks of the second stage alone. resume: a finished first stage is not trained again; one that was broken off is gone on with. overwrite: both begin anew.
+    later: callbacks of the second stage alone. resume: a finished first stage is not trained again; one that was broken off is gone on with. overwrite: both begin anew. counting: what tells how far
+    proposing and the instance-wise prediction are, as `callbacks.counting` does.
     """
     check(job.name, job.data, processes=1, epochs=job.epochs)
     recipes = recipes_of(job.recipe)
@@ -163,10 +175,14 @@ def run(job: jobs.Job, *, resume: bool = False, overwrite: bool = False, test: b
     else:
         jobs.check_folder(first.folder, resume=resume, overwrite=overwrite)
         jobs.run(first, resume=resume, overwrite=overwrite, device=device, callbacks=callbacks, save_seconds=save_seconds)
-    second = _stage(job, 2, recipe=recipes[1], backbone=None, init=_bridge(first))
+    second = _stage(job, 2, recipe=recipes[1], backbone=None, init=_bridge(first), counting=counting)
     result = jobs.run(second, resume=resume, overwrite=overwrite, test=test, device=device, callbacks=(*callbacks, *later), save_seconds=save_seconds)
     size = crop_size(job.options)
-    found = {split: instancewise.evaluate(result.model, jobs.Job.split(job, split), size, NUMBER) for split in result.scores}
+    found = {}
+    for split in result.scores:
+        pictures = jobs.Job.split(job, split)
+        with counting(say(en=f"{split}: pictures predicted from proposals", ko=f"{split}: 후보 영역으로 예측한 이미지"), len(pictures)) as done:
+            found[split] = instancewise.evaluate(result.model, pictures, size, NUMBER, each=lambda *_: done())
     report = result.report | {"stages": [stage.as_dict() for stage in recipes], "proposals": NUMBER, "crop": size,
                               "instancewise": {split: scores.as_dict() for split, scores in found.items()}}
     checkpoints.write_json(job.folder / jobs.SCORES, report)

@@ -129,8 +129,9 @@ def test_on_the_command_line(tmp_path, capsys):
     out = tmp_path / "run"
     words = ["train", "deconvnet", "--stages", "two", "--width", "0.02", "--steps", "3", "--batch-size", "4", "--size", "64x96", "--length", "2", "--device", "cpu", "--out", str(out)]
     assert cli.run(words) == 0, capsys.readouterr().err
-    said = capsys.readouterr().out
-    assert "deconvnet · streets · valid" in said and "valid, 6 proposals" in said
+    said = capsys.readouterr()
+    assert "deconvnet · streets · valid" in said.out and "valid, 6 proposals" in said.out
+    assert "pictures proposed 2/2" in said.err and "valid: pictures predicted from proposals 2/2" in said.err
     assert (out / "stage1" / "checkpoint.safetensors").exists() and load_checkpoint(out / "checkpoint.safetensors")[1]["options"]["num_classes"] == 11
     assert cli.run(words) == 2 and "--overwrite" in capsys.readouterr().err
 
