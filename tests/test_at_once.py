@@ -1,6 +1,7 @@
 """How tests are shared out among processes: what stays together, what is divided, what runs when nothing else does. With stand-ins, and once for real."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -165,7 +166,8 @@ def suite(tmp_path):
     (tmp_path / "pyproject.toml").write_text((here.parent / "pyproject.toml").read_text(encoding="utf-8"), encoding="utf-8")
 
     def ran(*arguments):
-        done = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", *arguments], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-p", "xdist", "-p", "no:cacheprovider", "-v", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}, capture_output=True, text=True, encoding="utf-8")
         lines = [line.split() for line in done.stdout.splitlines() if line.startswith("[gw")]
         return done.returncode, done.stdout + done.stderr, {line[-1]: line[0] for line in lines}
     return ran

@@ -33,11 +33,11 @@ from segcourse import datasets, exercises, figures, labs, models, ops, progress,
 torch.set_num_threads(2)
 torch.manual_seed(0)
 
-streets = datasets.load("streets", "test", size=(128, 192))
-street, truth = streets[13]
+streets = datasets.load("streets", "train", size=(128, 192))
+street, _ = streets[137]
 
 # %% tags=["look"]
-windows = {"car": (65, 10, 105, 50), "pedestrian": (50, 151, 90, 191)}     # en: 40x40 pixels each | ko: 저마다 40x40 픽셀
+windows = {"car": (62, 90, 102, 130), "pedestrian": (39, 138, 79, 178)}     # en: 40x40 pixels each | ko: 저마다 40x40 픽셀
 figures.receptive_field(street, list(windows.values()), labels=[T(en="a car", ko="자동차"), T(en="a pedestrian", ko="보행자")],
                         title=T(en="One window of 40x40: too small for the car, far too large for the pedestrian", ko="똑같은 40x40 창, 자동차에는 작고 보행자에게는 너무 커요"))
 
@@ -54,7 +54,7 @@ figures.receptive_field(street, list(windows.values()), labels=[T(en="a car", ko
 # 창보다 훨씬 작은 물체는 주변에 파묻혀 버려요. 위의 두 창에서 세어 볼게요. 물체는 창 안에 얼마나 들어오고, 창을 얼마나 채울까요?
 
 # %% tags=["nbval-check-output"]
-things = streets.instance(13)
+things = streets.instance(137)
 for name, (top, left, bottom, right) in windows.items():
     thing = things == things[(top + bottom) // 2, (left + right) // 2]     # en: the one in the middle of the window | ko: 창 한가운데에 있는 물체
     inside = thing[top:bottom, left:right].sum().item()

@@ -148,3 +148,11 @@ def get(name: str) -> Palette:
         near = (difflib.get_close_matches(str(name).lower(), _OF, n=1, cutoff=0.5) or [", ".join(_OF)])[0]
         raise ValueError(say(en=f"no palette is called {name!r}: try {near}", ko=f"{josa(repr(name), '이라는/라는')} 팔레트는 없어요. {near}로 해 주세요."))
     return _OF[name]
+
+
+def key(palette: Palette) -> str:
+    """The name under which `get` knows `palette`: what a file notes. Raises ValueError for a palette of one's own, which no file can name."""
+    for name, known in _OF.items():
+        if known is palette:
+            return name
+    raise ValueError(say(en=f"only the palettes of {', '.join(_OF)} can be noted in a file: use one of them", ko=f"파일에는 {', '.join(_OF)}의 팔레트만 적어 둘 수 있어요. 그중 하나를 써 주세요."))

@@ -67,7 +67,44 @@ def drawn(function):
     return in_style
 
 
-class Figure(MatplotlibFigure):
+class Shown:
+    """What shows itself as a PNG with words: `alt`, `size_px` and `png()` come from the class that is shown."""
+
+    alt: str
+
+    def _embedded(self, picture: str) -> str:
+        """The html of a live notebook around `picture`, the PNG in base64."""
+        width, height = self.size_px
+        return f'<img alt="{html.escape(self.alt)}" width="{width}" height="{height}" style="max-width: 100%; height: auto" src="data:image/png;base64,{picture}">'
+
+    def save(self, path) -> None:
+        """Write the PNG to the file `path`."""
+        Path(path).write_bytes(self.png())
+
+    def _repr_mimebundle_(self, include=None, exclude=None, **_):
+        picture = base64.b64encode(self.png()).decode("ascii")
+        bundle = {"image/png": picture, "text/plain": self.alt}
+        if os.environ.get("SEGCOURSE_BUILD") != "1":
+            bundle["text/html"] = self._embedded(picture)
+        return bundle, {"image/png": {"alt": self.alt}}
+
+    def _ipython_display_(self):
+        from IPython.display import publish_display_data
+
+        publish_display_data(*self._repr_mimebundle_())
+
+
+def written(picture: Image.Image, alt: str, **options) -> bytes:
+    """`picture` as PNG with its words in it: the same bytes each time, without dates or names of programs."""
+    words = PngImagePlugin.PngInfo()
+    if alt:
+        words.add_itxt("Description", alt)
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", optimize=True, pnginfo=words, **options)
+    return stream.getvalue()
+
+
+class Figure(Shown, MatplotlibFigure):
     """A matplotlib Figure made without pyplot, with `alt`: what the picture shows, in the language in force when it was made.
 
     `flat`: the picture has few colours and is saved with 256 of them; others, with photos in them, keep 32 steps of each part, which halves the file
@@ -120,32 +157,9 @@ class Figure(MatplotlibFigure):
             return np.array(canvas.buffer_rgba())[..., :3]
 
     def png(self) -> bytes:
-        """The picture as PNG: the same bytes each time, without dates or names of programs."""
+        """The picture as PNG."""
         shown = self.pixels()
-        words = PngImagePlugin.PngInfo()
-        if self.alt:
-            words.add_itxt("Description", self.alt)
-        stream = io.BytesIO()
-        (_few_colours(shown) if self.flat else _fewer_bits(shown, self.exact)).save(stream, "PNG", optimize=True, pnginfo=words)
-        return stream.getvalue()
-
-    def save(self, path) -> None:
-        """Write the PNG to the file `path`."""
-        Path(path).write_bytes(self.png())
-
-    def _repr_mimebundle_(self, include=None, exclude=None, **_):
-        picture = base64.b64encode(self.png()).decode("ascii")
-        bundle = {"image/png": picture, "text/plain": self.alt}
-        if os.environ.get("SEGCOURSE_BUILD") != "1":
-            width, height = self.size_px
-            bundle["text/html"] = (f'<img alt="{html.escape(self.alt)}" width="{width}" height="{height}" style="max-width: 100%; height: auto" '
-                                   f'src="data:image/png;base64,{picture}">')
-        return bundle, {"image/png": {"alt": self.alt}}
-
-    def _ipython_display_(self):
-        from IPython.display import publish_display_data
-
-        publish_display_data(*self._repr_mimebundle_())
+        return written(_few_colours(shown) if self.flat else fewer_bits(shown, self.exact), self.alt)
 
 
 def _packed(colours: np.ndarray) -> np.ndarray:
@@ -172,7 +186,7 @@ def _few_colours(shown: np.ndarray) -> Image.Image:
     return picture
 
 
-def _fewer_bits(shown: np.ndarray, exact: np.ndarray) -> Image.Image:
+def fewer_bits(shown: np.ndarray, exact: np.ndarray) -> Image.Image:
     """uint8 (H, W, 3) -> the same with 32 steps in each part, at most 4 grey levels away; colours in `exact` are left alone."""
     rounded = np.minimum((shown.astype(np.int32) + 4) // 8 * 8, 255).astype(np.uint8)
     kept = np.isin(_packed(shown), _packed(exact))

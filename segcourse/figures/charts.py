@@ -223,7 +223,7 @@ def _dress(ax, x_label: str, y_label: str, unit: str = "") -> None:
     if y_label:
         ax.text(0, 1, f"{y_label}{f' ({unit.strip()})' if unit else ''}", transform=ax.transAxes + ScaledTranslation(-0.42, 0.16, ax.figure.dpi_scale_trans),
                 ha="left", va="center", color=MUTED)
-    ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], min_n_ticks=3))
     ax.xaxis.set_major_locator(MaxNLocator(7, integer=True, steps=[1, 2, 5, 10]))
     ax.tick_params(axis="y", length=0)
 

@@ -47,11 +47,12 @@ def width(text: str, px: float, *, bold: bool = False) -> float:
 
 
 def wrap(text: str, room: float, px: float, *, bold: bool = False) -> list[str]:
-    """`text` in lines no wider than `room` pixels, broken at spaces; a word that is wider stands alone."""
+    """`text` in lines no wider than `room` pixels, broken at spaces, but for that of "29 %"; a word that is wider stands alone."""
     lines: list[str] = []
     for paragraph in str(text).split("\n"):
         line = ""
-        for word in paragraph.split():
+        for word in paragraph.replace(" %", "\0%").split():
+            word = word.replace("\0", " ")
             longer = f"{line} {word}".strip()
             if line and width(longer, px, bold=bold) > room:
                 lines.append(line)

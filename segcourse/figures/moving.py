@@ -8,27 +8,25 @@ A built notebook has no html (see `base`), so that the animation is never the on
 """
 
 import base64
-import html
-import io
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, PngImagePlugin
 
-from segcourse.figures.base import Figure, _fewer_bits
+from segcourse.figures.base import Figure, Shown, fewer_bits, written
 from segcourse.language import say
 
 HELD = 3        # times as long as the others the last frame stays
 
 
-class Animation:
-    """Frames uint8 (H, W, 3), shown again and again for `seconds` each, the last one three times as long, with `alt`: what they show."""
+class Animation(Shown):
+    """Frames uint8 (H, W, 3), shown again and again for `seconds` each, the last one three times as long, with `alt`: what they show.
+
+    The colours in `exact` (K, 3) are kept as they are.
+    """
 
     def __init__(self, frames: Sequence[np.ndarray], *, seconds: float, alt: str, exact: np.ndarray):
         self.seconds, self.alt = seconds, alt
-        self._frames = [_fewer_bits(frame, exact) for frame in frames]
+        self._frames = [fewer_bits(frame, exact) for frame in frames]
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -39,39 +37,18 @@ class Animation:
         return self._frames[0].size
 
     def png(self) -> bytes:
-        """The animated PNG: the same bytes each time."""
+        """The animated PNG."""
         shown = round(1000 * self.seconds)
-        return self._file(save_all=True, default_image=True, append_images=self._frames, duration=[shown] * (len(self) - 1) + [HELD * shown], loop=0)
+        return written(self._frames[-1], self.alt, save_all=True, default_image=True, append_images=self._frames,
+                       duration=[shown] * (len(self) - 1) + [HELD * shown], loop=0)
 
     def still(self) -> bytes:
         """The last frame alone, as PNG."""
-        return self._file()
+        return written(self._frames[-1], self.alt)
 
-    def _file(self, **options) -> bytes:
-        words = PngImagePlugin.PngInfo()
-        words.add_itxt("Description", self.alt)
-        stream = io.BytesIO()
-        self._frames[-1].save(stream, "PNG", optimize=True, pnginfo=words, **options)
-        return stream.getvalue()
-
-    def save(self, path) -> None:
-        """Write the animated PNG to the file `path`."""
-        Path(path).write_bytes(self.png())
-
-    def _repr_mimebundle_(self, include=None, exclude=None, **_):
-        moving = base64.b64encode(self.png()).decode("ascii")
-        bundle = {"image/png": moving, "text/plain": self.alt}
-        if os.environ.get("SEGCOURSE_BUILD") != "1":
-            still, (width, height) = base64.b64encode(self.still()).decode("ascii"), self.size_px
-            bundle["text/html"] = (f'<picture><source media="(prefers-reduced-motion: reduce)" srcset="data:image/png;base64,{still}">'
-                                   f'<img alt="{html.escape(self.alt)}" width="{width}" height="{height}" style="max-width: 100%; height: auto" '
-                                   f'src="data:image/png;base64,{moving}"></picture>')
-        return bundle, {"image/png": {"alt": self.alt}}
-
-    def _ipython_display_(self):
-        from IPython.display import publish_display_data
-
-        publish_display_data(*self._repr_mimebundle_())
+    def _embedded(self, picture: str) -> str:
+        still = base64.b64encode(self.still()).decode("ascii")
+        return f'<picture><source media="(prefers-reduced-motion: reduce)" srcset="data:image/png;base64,{still}">{super()._embedded(picture)}</picture>'
 
 
 def animation(frames: Sequence[Figure], *, seconds: float = 1.0) -> Animation:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from segcourse import datasets, models
+from segcourse.models.eight_bits import unpacked
 
 FILE = "switches.safetensors"
 
@@ -18,9 +19,7 @@ def _read() -> tuple[dict, dict[str, Tensor]]:
 
     with resources.as_file(resources.files("segcourse") / "results" / FILE) as path, safe_open(str(path), framework="pt") as file:
         told, kept = json.loads(file.metadata()["segcourse"]), {name: file.get_tensor(name) for name in file.keys()}
-    # As training.switches.unpacked: kernels are kept with 8 bits and a scale for each slice.
-    weights = {name: value * kept[f"{name}.scale"] if f"{name}.scale" in kept else value for name, value in kept.items() if not name.endswith(".scale")}
-    return told, weights
+    return told, unpacked(kept)
 
 
 def about() -> dict:

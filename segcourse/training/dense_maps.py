@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from segcourse import models, ops
-from segcourse.datasets import normalise
+from segcourse.datasets import normalise, palettes
 from segcourse.language import josa, say
 from segcourse.models import dense
 from segcourse.training.scores import Scores, total
@@ -123,7 +123,7 @@ def _computed(model: nn.Module, dataset, show: tuple[int, ...], crf: dict | None
     networks, first = scorers(model), normalise(images[:1]).to(next(model.parameters()))
     names = dict(void=dataset.void, classes=tuple(dataset.classes))
     maps = {"images": images, "truth": truth}
-    about = {"format": FORMAT, "classes": list(dataset.classes), "palette": dataset.name, "size": list(size), "shown": list(show), "pictures": len(dataset) if whole else len(show),
+    about = {"format": FORMAT, "classes": list(dataset.classes), "palette": palettes.key(dataset.palette), "size": list(size), "shown": list(show), "pictures": len(dataset) if whole else len(show),
              "data": f"{dataset.name} {dataset.split}", "crf": crf, "strides": {}, "old_cells": {str(stride): value for stride, value in old_cells(model, images).items()}}
     for stride, network in networks.items():
         grid, field = dense.grid(network), ops.receptive_field(network, size)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from segcourse import ops
-from segcourse.datasets import normalise
+from segcourse.datasets import normalise, palettes
 from segcourse.language import say
 from segcourse.training import inference, instancewise, proposals
 from segcourse.training.crops import stretched
@@ -22,7 +22,7 @@ from segcourse.training.scores import Scores
 FORMAT = "segcourse-proposals-1"
 NUMBER, SIDE = 50, 64
 SHOWN = (13, 45, 27)            # pictures of the test split
-STEPS = 900
+STEPS = 4000
 
 
 def results() -> Path:
@@ -49,7 +49,8 @@ def compute(model: nn.Module, dataset, show=(0, 1, 2), *, number: int = NUMBER, 
 
     Returns {"images" uint8 (P, 3, H, W), "truth" uint8 (P, H, W); lists of one array a picture with n boxes: "boxes" int64 (n, 4), "labels" uint8 (n, H, W),
     the merged map after each box, "crops" uint8 (n, size, size), what the network says of each box; and "about", plain values, among them "miou", of the
-    merged map after each box, and "whole", of the whole picture in one pass}. Raises ValueError for no picture, or one without any proposal.
+    merged map after each box, and "whole", of the whole picture in one pass}. Raises ValueError for no picture, one without any proposal, or a network of
+    other classes.
     """
     show = tuple(show)
     if not show:
@@ -63,6 +64,7 @@ def compute(model: nn.Module, dataset, show=(0, 1, 2), *, number: int = NUMBER, 
             raise ValueError(say(en=f"picture {which} has no proposal: name others in show", ko=f"{which}번 이미지에는 후보 영역이 없어요. show에 다른 번호를 넣어 주세요."))
         maps, scores = [], []
         for step in instancewise.steps(model, image, boxes, size):
+            instancewise.check_classes(len(step.probabilities), dataset)
             maps.append(step.probabilities.argmax(0).to(torch.uint8))
             scores.append(_so_far(maps[-1], step.covered, label, dataset))
         with inference._ready(model, None, "auto") as place:
@@ -75,7 +77,7 @@ def compute(model: nn.Module, dataset, show=(0, 1, 2), *, number: int = NUMBER, 
         found["labels"].append(torch.stack(maps).numpy())
         found["crops"].append(crops.numpy())
         miou.append(scores)
-    about = {"format": FORMAT, "palette": dataset.name, "data": f"{dataset.name} {dataset.split}", "size": list(images.shape[-2:]), "shown": list(show), "side": size, "number": number,
+    about = {"format": FORMAT, "palette": palettes.key(dataset.palette), "data": f"{dataset.name} {dataset.split}", "size": list(images.shape[-2:]), "shown": list(show), "side": size, "number": number,
              "counts": [len(boxes) for boxes in found["boxes"]], "miou": miou, "whole": whole}
     return {"images": images, "truth": truth, **found, "about": about}
 

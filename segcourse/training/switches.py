@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from segcourse.language import say
+from segcourse.models.eight_bits import packed, unpacked
 
 FORMAT = "segcourse-switches-1"
 SIZE = (96, 128)
@@ -34,26 +34,6 @@ def experiment():
     return replace(base, slug="switches", variants=("deconvnet",), seeds=(0,), recipe=replace(base.recipe, steps=STEPS), data_options={"size": SIZE},
                    encoder_recipe=recipes.get(base.encoder, data="streets"), networks={}, fresh=(), changes={}, from_nothing=(), afterwards="",
                    variant_options={name: base.variant_options[name] for name in ("deconvnet", base.encoder)})
-
-
-def packed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights as they are kept: each kernel as int8 with NAME.scale, one number for each of its first axis; biases, norms and their statistics as float32.
-
-    Counters are left out. `unpacked` is the way back; a number comes back within half a step, 1/254 of the largest of its slice.
-    """
-    kept = {}
-    for name, value in state.items():
-        if value.ndim > 1:
-            scale = value.abs().amax(tuple(range(1, value.ndim)), keepdim=True).clamp(min=1e-12).float() / 127
-            kept[name], kept[f"{name}.scale"] = (value / scale).round().to(torch.int8), scale
-        elif value.is_floating_point():
-            kept[name] = value.float()
-    return kept
-
-
-def unpacked(kept: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The float32 weights of what `packed` gave."""
-    return {name: value * kept[f"{name}.scale"] if f"{name}.scale" in kept else value for name, value in kept.items() if not name.endswith(".scale")}
 
 
 def load(path: str | Path | None = None):

@@ -33,6 +33,8 @@ def pictures_of(path):
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_opened_without_running_every_lab_has_its_picture(jupyter, browser, path):
+    if jupyter.name == "jupyterlab3" and path.stem != CHAPTERS[-1].stem:
+        pytest.skip("both front ends show a picture alike: in JupyterLab 3 the last chapter stands for all")
     pictures, labs = pictures_of(path)
     assert labs and set(labs) <= {number for number, _ in pictures}
     # JupyterLab gives no picture of an output an alternative text; the notebook carries it, for GitHub, nbconvert, and a JupyterLab to come.

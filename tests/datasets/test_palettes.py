@@ -143,3 +143,10 @@ def test_palettes_by_the_name_of_their_data():
         palettes.get("camvit")
     with reading("ko"), pytest.raises(ValueError, match="주세요"):
         palettes.get("???")
+
+
+def test_a_palette_is_noted_by_the_name_that_finds_it_again(refused):
+    import dataclasses
+
+    assert all(palettes.get(palettes.key(palette)) is palette for palette in (CAMVID, VOC))
+    refused(lambda: palettes.key(dataclasses.replace(VOC)), ["voc", "streets"])

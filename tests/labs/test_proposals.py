@@ -102,6 +102,14 @@ def test_pictures_without_labels_have_no_score_and_the_page_is_told_so_in_json()
     assert told["whole"] == [None] * len(ABOUT["counts"]) and told["miou"] == [[None] * count for count in ABOUT["counts"]]
 
 
+def test_maps_of_a_data_set_under_another_name_and_a_network_of_other_classes(refused):
+    pictures = datasets.load("streets", "valid", size=(64, 96), length=1)
+    pictures.name = "streets at night"
+    own = proposal_maps.compute(models.create("deconvnet", num_classes=11, width=0.03, grid=2).eval(), pictures, (0,), number=2)
+    assert len(labs.proposals(maps=own).settings()["counts"]) == 1
+    refused(lambda: proposal_maps.compute(models.create("deconvnet", num_classes=5, width=0.03, grid=2).eval(), pictures, (0,), number=2), ["5", "11", "streets at night"])
+
+
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_the_static_picture_says_its_scores(language):
     with reading(language):
