@@ -44,8 +44,8 @@ figures.receptive_field(street, list(windows.values()), labels=[T(en="a car", ko
 # %% [markdown] lang="en"
 # ## The problem: one window for everything
 #
-# An FCN looks at the picture through a window of fixed size, its receptive field. What is much larger than the window, it sees in pieces: the middle of a car door is a grey plane, and a grey plane might as well be
-# a wall or the road. What is much smaller drowns in its surroundings. Let us count, for the two windows above: how much of the thing lies inside, and how much of the window does it fill?
+# An FCN looks at the picture through a window of fixed size, its receptive field. Anything much larger than the window it sees only in pieces: the middle of a car door is a grey plane, and a grey plane might as well be
+# a wall or the road. Anything much smaller drowns in its surroundings. Let us count, for the two windows above: how much of the thing lies inside, and how much of the window does it fill?
 
 # %% [markdown] lang="ko"
 # ## 무엇이든 한 창으로 보는 문제
@@ -83,7 +83,7 @@ exercises.claims.sheet("03")
 # %% [markdown] lang="en"
 # ## The operation by hand, first half: pooling that remembers
 #
-# Max pooling keeps the largest of four numbers and throws away three. It also throws away something that one easily overlooks: *which* of the four it was. Write that down, and you have a **switch**: for each pooled number the place
+# Max pooling keeps the largest of four numbers and throws away three. It also throws away something easily overlooked: *which* of the four it was. Write that down, and you have a **switch**: for each pooled number the place
 # where it stood, counted through the map in reading order. A map of 4x4 has places 0 to 15.
 
 # %% [markdown] lang="ko"
@@ -132,7 +132,7 @@ figures.grids([(numbers, "input", T(en="the largest of each block", ko="블록�
 # %% [markdown] lang="en"
 # ### What is lost without them
 #
-# First we compare the package's functions with torch's, on a map with odd sides. Then comes the claim's second half. Take a map and turn every block of 2x2 by half a turn: the same maxima, every one of them in another place. Pooled, the two maps are the same to the last digit. Which way back can tell
+# First we compare the package's functions with torch's, on a map with odd sides. Then we ask whether the way back really *must* know the place. Take a map and turn every block of 2x2 by half a turn: the same maxima, every one of them in another place. Pooled, the two maps are the same to the last digit. Which way back can tell
 # them apart? Besides unpooling we try three that use no switches: the number into the upper left corner of its block (a bed of nails), into the whole block (nearest), and bilinear interpolation.
 
 # %% [markdown] lang="ko"
@@ -195,7 +195,7 @@ assert forth and torch.equal(below, (y - 0.5).clamp(min=0)) and (y < 0.5).any() 
 
 # %% [markdown] lang="en"
 # Half right, then. In one direction it is exact, as long as nothing is negative: among zeros a negative number does not win. Behind a ReLU nothing *is* negative, and so the network always lives in the good half. In the other direction three of four numbers are gone. And
-# the third line shows that, with its switches held fixed, unpooling is what transposed convolution is to convolution: the transpose.
+# the inner product at the end of the third line shows that, with the switches held fixed, unpooling is to pooling what transposed convolution is to convolution: its transpose.
 #
 # ## Lab: switches
 #
@@ -217,7 +217,7 @@ labs.switches()
 #
 # ## The operation by hand, second half: a deconvolution that enlarges nothing
 #
-# Unpooling leaves three zeros for every number. Something must fill them in, and that is what the layers between two unpoolings do. The paper calls them deconvolutions, and the whole network after them. But they have stride 1. Take one number, press a 3x3 stamp, go *one* cell further: the result
+# Unpooling leaves three zeros for every number. Something must fill them in, and that is what the layers between two unpoolings do. The paper calls them deconvolutions and names the whole network after them. But they have stride 1. Take one number, press a 3x3 stamp, go *one* cell further: the result
 # is as large as the input. What kind of layer is that?
 
 # %% [markdown] lang="ko"
@@ -253,7 +253,7 @@ exercises.claims.decide("3.1")
 assert gap < 1e-12 and grows == ["fc6_deconv", "unpool5", "unpool4", "unpool3", "unpool2", "unpool1"] and filled["unpool1"] <= 0.25 < filled["deconv1_1"]
 
 # %% [markdown] lang="en"
-# The claim holds. Of the thirteen deconvolutions of the decoder not one enlarges anything; each of them is an ordinary convolution whose weights someone wrote down the other way round (exercise 3 lets you find the rule). Only `fc6_deconv`, which spreads the single cell over the first grid, makes something larger. Everything else that grows, grows
+# The claim holds. Of the thirteen deconvolutions behind the unpoolings not one enlarges anything; each of them is an ordinary convolution whose weights someone wrote down the other way round (exercise 3 lets you find the rule). Only `fc6_deconv`, which spreads the single cell over the first grid, makes something larger. Everything else that grows, grows
 # by *unpooling*. Unpooling places, deconvolution fills in. Further down we take each of them out and see what is left.
 
 # %% [markdown] lang="ko"
@@ -310,7 +310,7 @@ figures.receptive_field(figures.photo("chelsea", size=(160, 160)), [ops.receptiv
 # %% [markdown] lang="en"
 # ## The network
 #
-# Claim 3.4: the picture shrinks all the way to 1x1, and grows back. Here is the whole way, with a sixteenth of the channels and the paper's sizes. The left half, the **encoder**, is VGG16 with its fully connected layers as convolutions: fc6 spans the whole 7x7 grid, and what is left is one cell. The right half, the **decoder**, is the same in the mirror. The single cell between them is the **bottleneck**; what stands in it we call the *code*.
+# Claim 3.4: the picture shrinks all the way to 1x1, and grows back. Here is the whole way, with a sixteenth of the channels and the paper's sizes. The first half, the **encoder**, is VGG16 with its fully connected layers as convolutions: fc6 spans the whole 7x7 grid, and what is left is one cell. The second half, the **decoder**, is its mirror image. The single cell between them is the **bottleneck**; what stands in it we call the *code*.
 
 # %% [markdown] lang="ko"
 # ## 네트워크
@@ -331,9 +331,9 @@ exercises.claims.decide("3.4")
 assert down[-1] == (1, 1) and [*reversed(down[:-1])] == up and back[-1] == ("seg_score", (224, 224))
 
 # %% [markdown] lang="en"
-# Every size on the way back is one of the way there: that is what the switches need. They lead across, as in a mirror, from pool5 to unpool5, from pool1 to unpool1.
+# Every size on the way back occurred on the way there: that is what the switches need. They lead across, as in a mirror, from pool5 to unpool5, from pool1 to unpool1.
 #
-# At full size fc6 alone has more weights than all the convolutions of VGG16. Let us count, and set SegNet beside it, the sibling that leaves out the middle, fc6 and fc7, and keeps only the switches.
+# At full size fc6 alone has more weights than all the convolutions of VGG16. Let us count, and set SegNet beside it, the sibling that leaves out the middle, fc6 and fc7, and keeps the switches.
 
 # %% [markdown] lang="ko"
 # 되돌아오는 길에 나오는 크기는 모두 가는 길에 있던 크기예요. 그래야 스위치를 쓸 수 있거든요. 스위치는 거울처럼 맞은편으로 건너가요. pool5에서 unpool5로, pool1에서 unpool1로요.
@@ -363,7 +363,7 @@ figures.table(rows, [T(en="the way back", ko="되돌아가는 길"), T(en="map",
 # %% [markdown] lang="en"
 # ## From a blob to an outline
 #
-# Enough of sizes. `training.switches.load()` is a small DeconvNet that has been trained on drawn streets; it has fewer than a 100th of the paper's weights. We send a picture through it and stop after every layer of the decoder. What does the map know by then? Every layer has many channels; we look at the mean size of their numbers, bright where it is large.
+# Enough of sizes. `training.switches.load()` is a small DeconvNet that has been trained on drawn streets; it has fewer than a 100th of the paper's weights. Its streets are larger than the square that it shrinks to one cell, so here the code is a small map. We send a picture through it and stop after every layer of the decoder. What does the map know by then? Every layer has many channels; we average the size of their numbers, bright where it is large.
 
 # %% [markdown] lang="ko"
 # ## 덩어리에서 윤곽까지
@@ -384,7 +384,7 @@ figures.animation([figures.images([photo, map_], kinds=["photo", "heat"], titles
                    for number, (name, map_) in enumerate(strength.items(), 1)])
 
 # %% [markdown] lang="en"
-# The animation goes through all the layers and begins anew. Watch what an unpooling does and what the deconvolutions behind it do: the one scatters points, the others make an area of them. Here are the most telling layers side by side, standing still.
+# The animation goes through all the layers and begins anew. Watch an unpooling, then the deconvolutions behind it: the one scatters points, the others join them into areas. Here are the most telling layers side by side, standing still.
 
 # %% [markdown] lang="ko"
 # 애니메이션은 모든 층을 지나고 나면 처음부터 다시 시작해요. 언풀링에서 일어나는 일과 바로 뒤 디컨볼루션에서 일어나는 일을 견주어 보세요. 언풀링은 점을 흩뿌리고 디컨볼루션은 그 점을 이어 면을 만들어요. 눈여겨볼 층만 골라 멈춘 그림으로 나란히 놓으면 이래요.
@@ -397,7 +397,7 @@ figures.images([photo, *(strength[name] for name in chosen)], kinds=["photo", *[
 # %% [markdown] lang="en"
 # ### One switch, all the way
 #
-# Claim 3.6 says that the switches are stored like in a mirror. Let us follow one. The largest number of the map after `unpool1` came out of one cell of `pool1`. Its switch was written down by the encoder, at the same level, from the same picture; and so it is at every level. We check all of them.
+# Claim 3.6 says that the switches are kept as in a mirror. Take one: the largest number of the map after `unpool1` should stand where the encoder, at the same level and in the same picture, saw the maximum of a window of `pool1`. Does it, and does every other number, at every level? We check all of them.
 
 # %% [markdown] lang="ko"
 # ### 스위치 하나를 끝까지 따라가기
@@ -416,7 +416,7 @@ exercises.claims.decide("3.6")
 assert all(mirrored.values()) and len(mirrored) == 5
 
 # %% [markdown] lang="en"
-# Point at a pixel of the picture in the lab and follow it down through five poolings, and up again.
+# Then follow a single switch in the lab: point at a pixel of the picture, go down with it through five poolings, and up again.
 
 # %% [markdown] lang="ko"
 # 실험실에서 사진의 픽셀 하나를 가리켜, 풀링 다섯 번을 따라 내려갔다가 다시 올라와 보세요.
