@@ -487,7 +487,7 @@ found = {name: training.Scores.from_labels(map_.argmax(1), labels, num_classes=t
 figures.table([[name, f"{s.miou:.1%}", f"{s.boundary_iou:.1%}"] for name, s in found.items()], [T(en="test split", ko="테스트 사진"), "mIoU", T(en="boundary IoU", ko="경계 IoU")])
 
 # %% [markdown] lang="en"
-# Joined either way, DeconvNet gains and FCN-8s loses: in this one run the better of the two is better alone. In the paper the mean was above both: 62.2 for FCN-8s, 69.6 for DeconvNet, 71.7 for the two together (VOC 2012 test).
+# Joined with FCN-8s in either way, DeconvNet gains and FCN-8s loses: in this one run the better of the two is better alone. In the paper the mean was above both: 62.2 for FCN-8s, 69.6 for DeconvNet, 71.7 for the two together (VOC 2012 test).
 #
 # ## Large things, small things
 #
