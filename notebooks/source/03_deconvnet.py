@@ -130,7 +130,7 @@ figures.grids([(numbers, "input", T(en="the largest of each block", ko="블록�
               highlights=[[divmod(place, 4) for place in sum(switches, [])], None, None, None], hatches=[None, None, None, [[value == 0 for value in line] for line in unpooled]])
 
 # %% [markdown] lang="en"
-# ### What is lost without them
+# ### What is lost without switches
 #
 # First we compare the package's functions with torch's, on a map with odd sides. Then we ask whether the way back really *must* know the place. Take a map and turn every block of 2x2 by half a turn: the same maxima, every one of them in another place. Pooled, the two maps are the same to the last digit. Which way back can tell
 # them apart? Besides unpooling we try three that use no switches: the number into the upper left corner of its block (a bed of nails), into the whole block (nearest), and bilinear interpolation.
@@ -163,7 +163,7 @@ assert gap < 1e-12 and torch.equal(kept, pooled) and torch.equal(one, other) and
 # %% [markdown] lang="en"
 # The place is gone with the pooling, and no interpolation, however smooth, can bring back what nobody wrote down. The switch costs two bits for every four numbers.
 #
-# ### Is it the inverse?
+# ### Is unpooling the inverse of pooling?
 #
 # Chapter 01 had a claim that deconvolution undoes convolution, and it failed. Here is its twin: unpooling undoes pooling. There are two questions in it. Unpool and then pool: do you have again what you began with? Pool and then unpool: do you?
 
@@ -608,7 +608,7 @@ assert all(one_cell[size] < fixed[size] for size in (8, 16, 32)) and one_cell[64
 # %% [markdown] lang="en"
 # **It is no cure.** The single cell sees the whole picture, and of the largest things it finds more than the window of 40 pixels does, in every seed; of everything smaller it finds less. A cell that sees everything is one more field of fixed size, only a large one, and squeezing a picture into its square costs the small things pixels as well. The loss has moved from one end to the other.
 #
-# The paper's cure is the boxes, since they bring every object to one size. Here they help only at the large end. The smallest things come out worse than before: the network now has to learn every scale at once, and 600 steps are probably too few for that. Size is not all that counts here, either: of cars, pedestrians, cyclists, signs and poles, our DeconvNets learn hardly any but the cars. So this experiment refutes the claim, but it does not show that the boxes are better.
+# The paper's cure is the boxes, since they bring every object to one size. Here they help only at the large end. The smallest things come out worse than before: the network now has to learn every scale at once, and 600 steps are probably too few for that. Nor is size all that counts: of the objects here, cars, pedestrians, cyclists, signs and poles, our DeconvNets learn hardly any but the cars. So this experiment refutes the claim, but it does not show that the boxes are better.
 
 # %% [markdown] lang="ko"
 # **약이 되지 않아요.** 칸 하나가 사진 전체를 보니까 가장 큰 물체는 40픽셀 창보다 더 잘 찾아요. 하지만 그보다 작은 것은 모두 덜 찾아요. 전부를 보는 칸도 크기가 고정된 수용 영역 하나일 뿐이고, 다만 클 뿐이에요. 놓치는 곳이 한쪽 끝에서 다른 쪽 끝으로 옮겨 갔어요.
@@ -729,7 +729,7 @@ def mean_and_sd(variant, metric="miou"):
 figures.table([[name, mean_and_sd(f"deconvnet{kind}"), mean_and_sd(f"segnet{kind}")] for kind, name in kinds.items()], [T(en="mIoU, test split", ko="mIoU, 테스트 사진"), "DeconvNet", "SegNet"])
 
 # %% [markdown] lang="en"
-# **The picture travels through the switches.** Put B's code in the place of A's: the labels stay A's. Put the mean of many codes there, or zeros, and the DeconvNet of the table does not even notice. Its bottleneck, with the two widest layers of the whole network, is idle. A code with more places than one does a little, as in the lab. SegNet's, the map behind its last pooling, has 2x2: B's code costs it a point or two, a mean code hardly anything,
+# **The picture travels through the switches.** Put B's code in the place of A's: the labels stay A's. Put the mean of many codes there, or zeros, and the DeconvNet of the table does not even notice. Its bottleneck, with the two widest layers of the whole network, is idle. A code with more than one place does a little, as in the lab. SegNet's, the map behind its last pooling, has 2x2: B's code costs it a point or two, a mean code hardly anything,
 # and a code of zeros much more, perhaps because its decoder has never seen such a thing. Random switches ruin both networks. And with zeros for a code even the classes can come from the switches alone, so they carry not only *where*: which of four neighbours was the largest, in many channels and at five levels, says a great deal about *what* was there.
 #
 # What does that mean for the paper's story, in which a network grows a shape out of one cell's knowledge? It does not refute it: our network is narrow and saw 600 drawn streets for 300 steps, where the paper's had millions of crops. Perhaps batch normalisation is to blame, too: at a single cell it has 8 numbers to go by (in the paper's release as well), which makes a code noisy and easy to learn to ignore. But a sharp outline behind a bottleneck proves nothing about the bottleneck, as long as the switches go around it. Only a swap can tell.
@@ -775,9 +775,9 @@ print(T(en="the table's run with this seed:", ko="표에서 시드가 같은 결
 # %% [markdown] lang="en"
 # ### What it shows, and what it does not
 #
-# **Every part but the bottleneck is needed here, and the whole is still not better than FCN-8s.** Take out the switches, the deconvolutions, the unpooling, batch normalisation or the trained trunk, and mIoU falls in every seed. What unpooling alone gives is hardly a segmentation: it only places. SegNet, which leaves the bottleneck out, is as good, which fits what the swap has shown: the bottleneck did no work. And FCN-8s, the network that the trunk comes from, is about ten points ahead of them all. Its skip connections lead around the depth, it learns faster, and it finds some poles; DeconvNet does not find a single one.
+# **Every part of the network but the bottleneck is needed here, and the whole is still not better than FCN-8s.** Take out the switches, the deconvolutions, the unpooling, batch normalisation or the trained trunk, and mIoU falls in every seed. What unpooling alone gives is hardly a segmentation: it only places. SegNet, which leaves the bottleneck out, is as good, which fits what the swap has shown: the bottleneck did no work. And FCN-8s, the network that the trunk comes from, is about ten points ahead of them all. Its skip connections lead around the depth, it learns faster, and it finds some poles; DeconvNet does not find a single one.
 #
-# Nor do the proposals help here. Trained on crops of every scale the network has a lower mIoU than the one that always saw whole scenes, and with two stages it is lower still. The paper had 60,000 steps for that, we have 600: a curriculum that pays off later is not ruled out, but we have not seen it.
+# Nor do the proposals raise mIoU here. Trained on crops of every scale the network does worse than the one that always saw whole scenes, and in two stages worse still. The paper had 60,000 steps for that, we have 600: a curriculum that pays off later is not ruled out, but we have not seen it.
 #
 # What this small run cannot show: the paper's network is eight times as wide, starts from ImageNet and sees each box at 224x224 pixels. There it reaches 69.6 on VOC 2012 test, where FCN-8s has 62.2. SegNet's authors trained it on road scenes: 59.77 after 260,000 steps, but only 39.69 after 40,000. There, too, it learns slowly.
 
