@@ -44,8 +44,8 @@ figures.receptive_field(street, list(windows.values()), labels=[T(en="a car", ko
 # %% [markdown] lang="en"
 # ## The problem: one window for everything
 #
-# An FCN looks at the picture through a window of fixed size, its receptive field. What is much larger than the window, it sees in pieces: the middle of a car door is a grey plane, and a grey plane might as well be
-# a wall or the road. What is much smaller drowns in its surroundings. Let us count, for the two windows above: how much of the thing lies inside, and how much of the window does it fill?
+# An FCN looks at the picture through a window of fixed size, its receptive field. Anything much larger than the window it sees only in pieces: the middle of a car door is a grey plane, and a grey plane might as well be
+# a wall or the road. Anything much smaller drowns in its surroundings. Let us count, for the two windows above: how much of the thing lies inside, and how much of the window does it fill?
 
 # %% [markdown] lang="ko"
 # ## 무엇이든 한 창으로 보는 문제
@@ -83,7 +83,7 @@ exercises.claims.sheet("03")
 # %% [markdown] lang="en"
 # ## The operation by hand, first half: pooling that remembers
 #
-# Max pooling keeps the largest of four numbers and throws away three. It also throws away something that one easily overlooks: *which* of the four it was. Write that down, and you have a **switch**: for each pooled number the place
+# Max pooling keeps the largest of four numbers and throws away three. It also throws away something easily overlooked: *which* of the four it was. Write that down, and you have a **switch**: for each pooled number the place
 # where it stood, counted through the map in reading order. A map of 4x4 has places 0 to 15.
 
 # %% [markdown] lang="ko"
@@ -130,9 +130,9 @@ figures.grids([(numbers, "input", T(en="the largest of each block", ko="블록�
               highlights=[[divmod(place, 4) for place in sum(switches, [])], None, None, None], hatches=[None, None, None, [[value == 0 for value in line] for line in unpooled]])
 
 # %% [markdown] lang="en"
-# ### What is lost without them
+# ### What is lost without switches
 #
-# First we compare the package's functions with torch's, on a map with odd sides. Then comes the claim's second half. Take a map and turn every block of 2x2 by half a turn: the same maxima, every one of them in another place. Pooled, the two maps are the same to the last digit. Which way back can tell
+# First we compare the package's functions with torch's, on a map with odd sides. Then we ask whether the way back really *must* know the place. Take a map and turn every block of 2x2 by half a turn: the same maxima, every one of them in another place. Pooled, the two maps are the same to the last digit. Which way back can tell
 # them apart? Besides unpooling we try three that use no switches: the number into the upper left corner of its block (a bed of nails), into the whole block (nearest), and bilinear interpolation.
 
 # %% [markdown] lang="ko"
@@ -163,7 +163,7 @@ assert gap < 1e-12 and torch.equal(kept, pooled) and torch.equal(one, other) and
 # %% [markdown] lang="en"
 # The place is gone with the pooling, and no interpolation, however smooth, can bring back what nobody wrote down. The switch costs two bits for every four numbers.
 #
-# ### Is it the inverse?
+# ### Is unpooling the inverse of pooling?
 #
 # Chapter 01 had a claim that deconvolution undoes convolution, and it failed. Here is its twin: unpooling undoes pooling. There are two questions in it. Unpool and then pool: do you have again what you began with? Pool and then unpool: do you?
 
@@ -195,7 +195,7 @@ assert forth and torch.equal(below, (y - 0.5).clamp(min=0)) and (y < 0.5).any() 
 
 # %% [markdown] lang="en"
 # Half right, then. In one direction it is exact, as long as nothing is negative: among zeros a negative number does not win. Behind a ReLU nothing *is* negative, and so the network always lives in the good half. In the other direction three of four numbers are gone. And
-# the third line shows that, with its switches held fixed, unpooling is what transposed convolution is to convolution: the transpose.
+# the inner product at the end of the third line shows that, with the switches held fixed, unpooling is to pooling what transposed convolution is to convolution: its transpose.
 #
 # ## Lab: switches
 #
@@ -217,7 +217,7 @@ labs.switches()
 #
 # ## The operation by hand, second half: a deconvolution that enlarges nothing
 #
-# Unpooling leaves three zeros for every number. Something must fill them in, and that is what the layers between two unpoolings do. The paper calls them deconvolutions, and the whole network after them. But they have stride 1. Take one number, press a 3x3 stamp, go *one* cell further: the result
+# Unpooling leaves three zeros for every number. Something must fill them in, and that is what the layers between two unpoolings do. The paper calls them deconvolutions and names the whole network after them. But they have stride 1. Take one number, press a 3x3 stamp, go *one* cell further: the result
 # is as large as the input. What kind of layer is that?
 
 # %% [markdown] lang="ko"
@@ -253,7 +253,7 @@ exercises.claims.decide("3.1")
 assert gap < 1e-12 and grows == ["fc6_deconv", "unpool5", "unpool4", "unpool3", "unpool2", "unpool1"] and filled["unpool1"] <= 0.25 < filled["deconv1_1"]
 
 # %% [markdown] lang="en"
-# The claim holds. Of the thirteen deconvolutions of the decoder not one enlarges anything; each of them is an ordinary convolution whose weights someone wrote down the other way round (exercise 3 lets you find the rule). Only `fc6_deconv`, which spreads the single cell over the first grid, makes something larger. Everything else that grows, grows
+# The claim holds. Of the thirteen deconvolutions behind the unpoolings not one enlarges anything; each of them is an ordinary convolution whose weights someone wrote down the other way round (exercise 3 lets you find the rule). Only `fc6_deconv`, which spreads the single cell over the first grid, makes something larger. Everything else that grows, grows
 # by *unpooling*. Unpooling places, deconvolution fills in. Further down we take each of them out and see what is left.
 
 # %% [markdown] lang="ko"
@@ -310,7 +310,7 @@ figures.receptive_field(figures.photo("chelsea", size=(160, 160)), [ops.receptiv
 # %% [markdown] lang="en"
 # ## The network
 #
-# Claim 3.4: the picture shrinks all the way to 1x1, and grows back. Here is the whole way, with a sixteenth of the channels and the paper's sizes. The left half, the **encoder**, is VGG16 with its fully connected layers as convolutions: fc6 spans the whole 7x7 grid, and what is left is one cell. The right half, the **decoder**, is the same in the mirror. The single cell between them is the **bottleneck**; what stands in it we call the *code*.
+# Claim 3.4: the picture shrinks all the way to 1x1, and grows back. Here is the whole way, with a sixteenth of the channels and the paper's sizes. The first half, the **encoder**, is VGG16 with its fully connected layers as convolutions: fc6 spans the whole 7x7 grid, and what is left is one cell. The second half, the **decoder**, is its mirror image. The single cell between them is the **bottleneck**; what stands in it we call the *code*.
 
 # %% [markdown] lang="ko"
 # ## 네트워크
@@ -331,9 +331,9 @@ exercises.claims.decide("3.4")
 assert down[-1] == (1, 1) and [*reversed(down[:-1])] == up and back[-1] == ("seg_score", (224, 224))
 
 # %% [markdown] lang="en"
-# Every size on the way back is one of the way there: that is what the switches need. They lead across, as in a mirror, from pool5 to unpool5, from pool1 to unpool1.
+# Every size on the way back occurred on the way there: that is what the switches need. They lead across, as in a mirror, from pool5 to unpool5, from pool1 to unpool1.
 #
-# At full size fc6 alone has more weights than all the convolutions of VGG16. Let us count, and set SegNet beside it, the sibling that leaves out the middle, fc6 and fc7, and keeps only the switches.
+# At full size fc6 alone has more weights than all the convolutions of VGG16. Let us count, and set SegNet beside it, the sibling that leaves out the middle, fc6 and fc7, and keeps the switches.
 
 # %% [markdown] lang="ko"
 # 되돌아오는 길에 나오는 크기는 모두 가는 길에 있던 크기예요. 그래야 스위치를 쓸 수 있거든요. 스위치는 거울처럼 맞은편으로 건너가요. pool5에서 unpool5로, pool1에서 unpool1로요.
@@ -363,7 +363,7 @@ figures.table(rows, [T(en="the way back", ko="되돌아가는 길"), T(en="map",
 # %% [markdown] lang="en"
 # ## From a blob to an outline
 #
-# Enough of sizes. `training.switches.load()` is a small DeconvNet that has been trained on drawn streets; it has fewer than a 100th of the paper's weights. We send a picture through it and stop after every layer of the decoder. What does the map know by then? Every layer has many channels; we look at the mean size of their numbers, bright where it is large.
+# Enough of sizes. `training.switches.load()` is a small DeconvNet that has been trained on drawn streets; it has fewer than a 100th of the paper's weights. Its streets are larger than the square that it shrinks to one cell, so here the code is a small map. We send a picture through it and stop after every layer of the decoder. What does the map know by then? Every layer has many channels; we average the size of their numbers, bright where it is large.
 
 # %% [markdown] lang="ko"
 # ## 덩어리에서 윤곽까지
@@ -384,7 +384,7 @@ figures.animation([figures.images([photo, map_], kinds=["photo", "heat"], titles
                    for number, (name, map_) in enumerate(strength.items(), 1)])
 
 # %% [markdown] lang="en"
-# The animation goes through all the layers and begins anew. Watch what an unpooling does and what the deconvolutions behind it do: the one scatters points, the others make an area of them. Here are the most telling layers side by side, standing still.
+# The animation goes through all the layers and begins anew. Watch an unpooling, then the deconvolutions behind it: the one scatters points, the others join them into areas. Here are the most telling layers side by side, standing still.
 
 # %% [markdown] lang="ko"
 # 애니메이션은 모든 층을 지나고 나면 처음부터 다시 시작해요. 언풀링에서 일어나는 일과 바로 뒤 디컨볼루션에서 일어나는 일을 견주어 보세요. 언풀링은 점을 흩뿌리고 디컨볼루션은 그 점을 이어 면을 만들어요. 눈여겨볼 층만 골라 멈춘 그림으로 나란히 놓으면 이래요.
@@ -397,7 +397,7 @@ figures.images([photo, *(strength[name] for name in chosen)], kinds=["photo", *[
 # %% [markdown] lang="en"
 # ### One switch, all the way
 #
-# Claim 3.6 says that the switches are stored like in a mirror. Let us follow one. The largest number of the map after `unpool1` came out of one cell of `pool1`. Its switch was written down by the encoder, at the same level, from the same picture; and so it is at every level. We check all of them.
+# Claim 3.6 says that the switches are kept as in a mirror. Take one: the largest number of the map after `unpool1` should stand where the encoder, at the same level and in the same picture, saw the maximum of a window of `pool1`. Does it, and does every other number, at every level? We check all of them.
 
 # %% [markdown] lang="ko"
 # ### 스위치 하나를 끝까지 따라가기
@@ -416,7 +416,7 @@ exercises.claims.decide("3.6")
 assert all(mirrored.values()) and len(mirrored) == 5
 
 # %% [markdown] lang="en"
-# Point at a pixel of the picture in the lab and follow it down through five poolings, and up again.
+# Then follow a single switch in the lab: point at a pixel of the picture, go down with it through five poolings, and up again.
 
 # %% [markdown] lang="ko"
 # 실험실에서 사진의 픽셀 하나를 가리켜, 풀링 다섯 번을 따라 내려갔다가 다시 올라와 보세요.
@@ -427,8 +427,8 @@ labs.follow_switch()
 # %% [markdown] lang="en"
 # ## Train it
 #
-# DeconvNet is thirteen convolutions, a bottleneck and thirteen deconvolutions in one row, and no path leads around them. From nothing it hardly learns on our small budget. The paper does not start from nothing either: its encoder is VGG16 with the weights of ImageNet. Ours is the trunk of chapter 01's FCN-8s, trained first, on the same streets of 64x64, with an eighth of
-# the channels. DeconvNet takes over its thirteen convolutions, which go on learning at a tenth of the rate; fc6, which spans 2x2 cells here so that the code is a single cell as in the paper, and the whole decoder start from nothing. Batch normalisation follows every layer. Where a GPU and CamVid are at hand, `DATA = "camvid"` trains the network at full size.
+# DeconvNet is thirteen convolutions, a bottleneck and thirteen deconvolutions in one row, without a single skip connection. From nothing it learns little on our small budget. The paper does not start from nothing either: its encoder begins as VGG16 with the weights of ImageNet. Ours begins as the trunk of chapter 01's FCN-8s with an eighth of the channels, which we train first,
+# on the same streets of 64x64. DeconvNet takes over its thirteen convolutions, and they go on learning at a tenth of the rate. All the rest starts from nothing: the decoder, and fc6, which spans 2x2 cells here so that the code is a single cell as in the paper. Batch normalisation follows every layer but the last. With a GPU and CamVid at hand, `DATA = "camvid"` trains the network at full size.
 
 # %% [markdown] lang="ko"
 # ## 학습해 보기
@@ -466,9 +466,11 @@ pictures, truths = zip(*(test[i] for i in chosen))
 figures.prediction_rows(pictures, truths, [training.predict(model, picture) for picture in pictures])
 
 # %% [markdown] lang="en"
+# The large areas are there, ragged at the edges. Now look for the pedestrians, the pole and the sign: DeconvNet has not found one.
+#
 # ### The ensemble
 #
-# The paper's best result is not DeconvNet's alone but an **ensemble** with FCN-8s. The two err differently, it argues: the FCN gets the coarse shape, DeconvNet the detail. The paper averages the two maps of class probabilities. The released code does something else: it multiplies DeconvNet's scores by FCN's, wherever those are positive, and takes the softmax afterwards. Here are both, with the two networks that you have just trained.
+# The paper's best result is not DeconvNet's alone but an **ensemble** with FCN-8s. The two err differently, it argues: the FCN gets the coarse shape, DeconvNet the detail. The paper averages the two maps of class probabilities. The released code does something else: it sets FCN's negative scores to zero, multiplies DeconvNet's scores by them, and takes the softmax afterwards. Here are both, with the two networks that you have just trained.
 
 # %% [markdown] lang="ko"
 # ### 앙상블
@@ -485,11 +487,11 @@ found = {name: training.Scores.from_labels(map_.argmax(1), labels, num_classes=t
 figures.table([[name, f"{s.miou:.1%}", f"{s.boundary_iou:.1%}"] for name, s in found.items()], [T(en="test split", ko="테스트 사진"), "mIoU", T(en="boundary IoU", ko="경계 IoU")])
 
 # %% [markdown] lang="en"
-# Joined with FCN-8s, DeconvNet gains, and FCN-8s loses: here the better of the two is better alone. In the paper the mean was above both: 62.2 for FCN-8s, 69.6 for DeconvNet, 71.7 for the two together (VOC 2012 test).
+# Joined with FCN-8s in either way, DeconvNet gains and FCN-8s loses: in this one run the better of the two is better alone. In the paper the mean was above both: 62.2 for FCN-8s, 69.6 for DeconvNet, 71.7 for the two together (VOC 2012 test).
 #
 # ## Large things, small things
 #
-# Back to the first complaint. `segcourse bench chapter 03` trained four networks on streets of 128x192 with three seeds each, all with as many steps: a VGG16 cut where a cell sees 40 pixels; DeconvNet on the whole picture; DeconvNet on object proposals, whose maps are merged; and the same in two stages. The recall of an object is the share of its pixels that got its class, and objects are sorted by their size, the square root of their pixels.
+# Back to the first complaint. `segcourse bench chapter 03` trained four networks on streets of 128x192, with three seeds each and all for the same number of steps: a VGG16 cut where a cell sees 40 pixels; DeconvNet on the whole picture, squeezed into the network's square; DeconvNet on one object proposal after another, whose maps are merged (more on proposals below); and the same in two stages. The recall of an object is the share of its pixels that got its class, and its size is the square root of its number of pixels. At which sizes will each of them fail? Say it before you look.
 
 # %% [markdown] lang="ko"
 # FCN-8s와 합치면 DeconvNet은 좋아지지만 FCN-8s는 나빠져요. 여기서는 나은 쪽 혼자가 더 나아요. 논문에서는 평균이 둘 다보다 높았어요. FCN-8s가 62.2, DeconvNet이 69.6, 둘을 합치면 71.7이에요(VOC 2012 test).
@@ -524,7 +526,7 @@ exercises.claims.decide("3.2")
 assert fixed[min(fixed)] < fixed[best] and fixed[max(fixed)] < fixed[best]
 
 # %% [markdown] lang="en"
-# It holds. The field of 40 pixels does best with things of about its own size, and loses at both ends. At the small end the field is not the only culprit: a map of stride 4 cannot draw a pole of 3 pixels. And the large end rests on few objects, 5 in 50 pictures.
+# It holds. The field of 40 pixels does best with things of about its own size, and loses at both ends, in every seed. At the small end the field is not the only culprit: a map of stride 4 can hardly draw a pole of 3 pixels. And the large end rests on few objects, 5 in 50 pictures.
 
 # %% [markdown] lang="ko"
 # 맞는 주장이에요. 40픽셀 창은 크기가 저와 비슷한 물체에 가장 강하고, 양쪽 끝으로 갈수록 놓쳐요. 다만 작은 쪽이 모두 창 탓은 아니에요. 스트라이드가 4인 맵으로는 3픽셀짜리 기둥을 그릴 수 없으니까요. 큰 쪽은 사진 50장에 물체가 5개뿐이라는 점도 기억해 두세요.
@@ -566,7 +568,7 @@ exercises.claims.decide("3.2a")
 assert little < 0.5 and half > 0.9
 
 # %% [markdown] lang="en"
-# Half right. With 8 pixels the network is mostly wrong: it does need the surroundings. But a square of half the picture's width serves as well as all of it; what is farther away adds next to nothing. (A grey surround is also something that the network never saw in training, so small squares do a little worse here than they would have to.)
+# Half right. With 8 pixels the network is mostly wrong: it does need the surroundings. But a square of half the picture's width serves about as well as all of it; what is farther away adds next to nothing. (A grey surround is also something that the network never saw in training, so small squares probably do a little worse here than they need to.)
 
 # %% [markdown] lang="ko"
 # 반만 맞았어요. 8픽셀만 보여 주면 네트워크는 거의 틀려요. 둘레를 봐야 하는 것은 맞아요. 하지만 사진 너비의 절반인 정사각형이면 사진 전체를 본 것과 다르지 않아요. 더 먼 곳은 거의 보태는 것이 없어요. (회색으로 가린 사진은 네트워크가 학습할 때 본 적이 없어요. 그래서 작은 정사각형은 원래보다 조금 더 틀려요.)
@@ -574,7 +576,7 @@ assert little < 0.5 and half > 0.9
 # %% [markdown] lang="en"
 # ### Many windows instead of one
 #
-# DeconvNet's real answer to large and small is not the bottleneck. It is that the network is never asked for the whole picture. A **proposal** generator draws boxes that might hold an object; each box is cut out, stretched to the network's square, predicted, and pasted back. The paper uses edge boxes; `training.proposals` is a simpler one: it merges patches of like colour and ranks their boxes by contrast and outline. Where boxes overlap, each pixel takes the **maximum** of the scores.
+# DeconvNet's real answer to large and small is not the bottleneck. It is that the network is not asked for the whole picture at once. A **proposal** generator draws boxes that might hold an object; each box is cut out, stretched to the network's square, predicted, and pasted back. The paper uses edge boxes; `training.proposals` is simpler: it merges patches of like colour and ranks their boxes by contrast and outline. Where boxes overlap, each pixel takes the **maximum** of the scores, class by class. Watch in the lab how a map is put together; do not expect a good one, its network has not learned for long.
 
 # %% [markdown] lang="ko"
 # ### 창 하나 대신 창 여러 개
@@ -587,7 +589,7 @@ labs.proposals()
 # %% [markdown] lang="en"
 # ### One cell, or many boxes?
 #
-# Claim 3.4a says that shrinking to 1x1 is the cure for large and small things. Look at the figure above again, now in numbers: DeconvNet on the whole picture shrinks it to a single cell; DeconvNet on 25 boxes shrinks each of them to a single cell. Both have one and the same architecture, the same trunk to begin with and as many steps.
+# Claim 3.4a says that shrinking to 1x1 is the cure for large and small things. Here are the recalls of the figure again, now in numbers: DeconvNet on the whole picture shrinks it to a single cell; DeconvNet on 25 boxes, one of them the whole picture, shrinks each to a single cell. Architecture, first trunk and number of steps are the same.
 
 # %% [markdown] lang="ko"
 # ### 칸 하나일까요, 상자 여러 개일까요?
@@ -599,14 +601,14 @@ one_cell, boxes = recall("whole"), recall("one_stage")
 for size in one_cell:
     print(T(en=f"objects from {size} pixels: whole picture", ko=f"{size}픽셀부터, 사진 통째로"), f"{one_cell[size]:.0%}", "|", T(en="25 boxes", ko="상자 25개"), f"{boxes[size]:.0%}")
 fixed = recall("forty_pixels")
-print(T(en="smaller than with 40 pixels, from size:", ko="40픽셀 창보다 낮은 크기:"), [size for size in fixed if one_cell[size] < fixed[size]], "|", T(en="larger:", ko="높은 크기:"), [size for size in fixed if one_cell[size] > fixed[size]])
+print(T(en="recall below that of 40 pixels, at sizes from:", ko="40픽셀 창보다 낮은 크기:"), [size for size in fixed if one_cell[size] < fixed[size]], "|", T(en="above it, from:", ko="높은 크기:"), [size for size in fixed if one_cell[size] > fixed[size]])
 exercises.claims.decide("3.4a")
 assert all(one_cell[size] < fixed[size] for size in (8, 16, 32)) and one_cell[64] > fixed[64] and one_cell[4] < 0.2
 
 # %% [markdown] lang="en"
-# **It is no cure.** The single cell sees the whole picture, so of the largest things it finds more than the window of 40 pixels does; of everything smaller it finds less. A cell that sees everything is one more field of fixed size, only a large one. The loss has moved from one end to the other.
+# **It is no cure.** The single cell sees the whole picture, and of the largest things it finds more than the window of 40 pixels does, in every seed; of everything smaller it finds less. A cell that sees everything is one more field of fixed size, only a large one, and squeezing a picture into its square costs the small things pixels as well. The loss has moved from one end to the other.
 #
-# The paper's cure are the boxes, since they bring every object to one size. Here they help only at the large end. Small things come out worse than before: the network now has to learn every scale at once, and 600 steps are few for that. So this experiment refutes the claim, but it does not show that the boxes are better.
+# The paper's cure is the boxes, since they bring every object to one size. Here they help only at the large end. The smallest things come out worse than before: the network now has to learn every scale at once, and 600 steps are probably too few for that. Nor is size all that counts: of the objects here, cars, pedestrians, cyclists, signs and poles, our DeconvNets learn hardly any but the cars. So this experiment refutes the claim, but it does not show that the boxes are better.
 
 # %% [markdown] lang="ko"
 # **약이 되지 않아요.** 칸 하나가 사진 전체를 보니까 가장 큰 물체는 40픽셀 창보다 더 잘 찾아요. 하지만 그보다 작은 것은 모두 덜 찾아요. 전부를 보는 칸도 크기가 고정된 수용 영역 하나일 뿐이고, 다만 클 뿐이에요. 놓치는 곳이 한쪽 끝에서 다른 쪽 끝으로 옮겨 갔어요.
@@ -640,11 +642,11 @@ exercises.claims.decide("3.8")
 assert len(looks) == len(places) == 12 and gap < 1e-6
 
 # %% [markdown] lang="en"
-# Half right: parts of the image, yes, but one network, whose weights look at every box in turn. Two networks only come together in the ensemble with FCN.
+# Half right: parts of the image, yes, but one network, which looks at box after box with the same weights. Two networks come together only in the ensemble with FCN.
 #
 # ### Easy things first
 #
-# Claim 3.7 names two aids to training. The one is batch normalisation, 29 times. The other is a **curriculum**: in a first stage every crop has one object in its middle and only that object is labelled; in a second stage come proposals with everything in them labelled. Here are both kinds of crop.
+# Claim 3.7 names two aids to training. The one is batch normalisation, 29 times. The other is a **curriculum**: in a first stage every crop has one object in its middle and only that object is labelled, the rest is background (hatched); in a second stage come proposals with everything in them labelled. Here are both kinds of crop.
 
 # %% [markdown] lang="ko"
 # 반만 맞았어요. 이미지를 부분으로 나눠 보는 것은 맞지만 네트워크는 하나예요. 같은 가중치로 상자를 차례차례 봐요. 네트워크 두 개를 함께 쓰는 것은 FCN과의 앙상블뿐이에요.
@@ -693,7 +695,7 @@ figures.lines({T(en="one stage", ko="한 단계"): course("one_stage"), T(en="tw
               title=T(en="Proposals: everything at once, or single objects first", ko="후보 영역으로 학습. 한꺼번에, 또는 물체 하나부터"))
 
 # %% [markdown] lang="en"
-# The claim holds: the paper uses both. Whether they help is another question. Batch normalisation does, in every seed, and a trunk that has learnt does even more. The curriculum does not, at least not here: after as many steps two stages stand below one, in every seed. A third of the steps went into single objects, and 600 are few to begin with. What comes of it after the paper's 60,000 steps, this chapter cannot say.
+# The claim holds: the paper uses both. Whether they help is another question. Batch normalisation does, in every seed, and so does a trunk that has learnt, by about as much. The curriculum does not, at least not here: after the same number of steps two stages stand below one in every seed, though in one of them only just. A third of the steps went into single objects, and 600 are few to begin with. What comes of it after the paper's 60,000 steps, this chapter cannot say. (The curves are measured on validation pictures, in the second figure on single crops of them, and so they end elsewhere than the test results printed above.)
 
 # %% [markdown] lang="ko"
 # 맞는 주장이에요. 논문은 둘 다 써요. 도움이 되는지는 다른 문제예요. 배치 정규화는 어느 시드에서나 도움이 되고, 미리 배운 몸통은 더 큰 도움이 돼요. 커리큘럼은 적어도 여기서는 그렇지 않아요. 스텝 수가 같으면 어느 시드에서나 두 단계가 한 단계보다 낮아요. 모두 합쳐 600스텝밖에 안 되는데 3분의 1을 물체 하나짜리 크롭에 썼으니까요. 논문처럼 60,000스텝을 배우면 어떻게 될지는 이 장에서 알 수 없어요.
@@ -701,9 +703,9 @@ figures.lines({T(en="one stage", ko="한 단계"): course("one_stage"), T(en="tw
 # %% [markdown] lang="en"
 # ## The switch swap
 #
-# Now the question that the paper does not ask. Two things travel from the encoder to the decoder: the code, and the switches. The story is that the code says *what* and the switches say *where*. Take picture A and picture B, decode B's code with A's switches. Whose labels will come out?
+# Now the question that the paper does not ask. Two things travel from the encoder to the decoder: the code, and the switches. The story is that the code says *what* and the switches say *where*. Take two pictures, A and B, and decode B's code with A's switches. Whose labels will come out?
 #
-# Say it before you see it. Then use the lab, and try also the mean code of many pictures, which knows nothing of this one, and a code of zeros.
+# Say it before you see it. Then use the lab, and try also the mean code of many pictures, which knows nothing of this one, and a code of zeros. The lab has the network that we opened above, whose code is a small map. The table under it comes from networks like the one you have trained, one for each seed: there DeconvNet's code is a single cell, as in the paper.
 
 # %% [markdown] lang="ko"
 # ## 스위치 바꿔 끼우기
@@ -727,10 +729,10 @@ def mean_and_sd(variant, metric="miou"):
 figures.table([[name, mean_and_sd(f"deconvnet{kind}"), mean_and_sd(f"segnet{kind}")] for kind, name in kinds.items()], [T(en="mIoU, test split", ko="mIoU, 테스트 사진"), "DeconvNet", "SegNet"])
 
 # %% [markdown] lang="en"
-# **The picture travels through the switches.** Put B's code in the place of A's: the labels stay A's. Put the mean of many codes there, or zeros, and DeconvNet does not even notice. Its bottleneck, with the two widest layers of the whole network, is idle. SegNet's code, which has 2x2 places, does a little: B's code costs it a point or two, and a code of zeros much more, since zeros are nothing that its
-# decoder has ever seen; but a mean code, which knows nothing of this picture, is nearly as good as its own. Random switches ruin both. What the switches carry is not only *where*: which of four neighbours was the largest, in many channels and at five levels, says a great deal about *what* was there.
+# **The picture travels through the switches.** Put B's code in the place of A's: the labels stay A's. Put the mean of many codes there, or zeros, and the DeconvNet of the table does not even notice. Its bottleneck, with the two widest layers of the whole network, is idle. A code with more than one place does a little, as in the lab. SegNet's, the map behind its last pooling, has 2x2: B's code costs it a point or two, a mean code hardly anything,
+# and a code of zeros much more, perhaps because its decoder has never seen such a thing. Random switches ruin both networks. And with zeros for a code even the classes can come from the switches alone, so they carry not only *where*: which of four neighbours was the largest, in many channels and at five levels, says a great deal about *what* was there.
 #
-# What does that mean for the paper's story, in which a network grows a shape out of one cell's knowledge? It does not refute it: our network is narrow, saw 600 drawn streets for 300 steps, and its batch normalisation at the single cell has 8 numbers to go by, which makes a code noisy and easy to learn to ignore. The paper's network had millions of crops. But a sharp outline behind a bottleneck proves nothing about the bottleneck, as long as the switches go around it. Only a swap can tell.
+# What does that mean for the paper's story, in which a network grows a shape out of one cell's knowledge? It does not refute it: our network is narrow and saw 600 drawn streets for 300 steps, where the paper's had millions of crops. Perhaps batch normalisation is to blame, too: at a single cell it has 8 numbers to go by (in the paper's release as well), which makes a code noisy and easy to learn to ignore. But a sharp outline behind a bottleneck proves nothing about the bottleneck, as long as the switches go around it. Only a swap can tell.
 
 # %% [markdown] lang="ko"
 # **사진은 스위치를 타고 건너가요.** A의 코드 자리에 B의 코드를 넣어도 레이블은 A의 것 그대로예요. 여러 코드를 평균 낸 것이나 0을 넣으면 DeconvNet은 알아차리지도 못해요. 네트워크에서 가장 넓은 두 층이 있는 병목이 놀고 있는 셈이에요. SegNet의 코드에는 자리가 2x2개 있는데, 이 코드는 조금 일을 해요. B의 코드를 넣으면 1, 2점이 내려가고, 0을 넣으면 훨씬 많이 내려가요. 디코더가 0으로만 된 코드를 본 적이 없으니까요. 하지만 이 사진을 하나도 모르는 평균 코드는 제 코드와 거의 다르지 않아요.
@@ -741,7 +743,7 @@ figures.table([[name, mean_and_sd(f"deconvnet{kind}"), mean_and_sd(f"segnet{kind
 # %% [markdown] lang="en"
 # ## Does the claim hold?
 #
-# The parts of DeconvNet, taken out one by one, with three seeds each. All have the same pictures of 64x64, 300 steps, and, except in one line, the same trunk to begin with: that of FCN-8s in the first line, which took 400 steps. Without batch normalisation the rate is halved, the best of six rates tried.
+# Now we take out the parts of DeconvNet one by one, with three seeds each. "No switches" puts every number into the upper left corner of its block; "unpool only" has no deconvolutions; "deconvolve only" has no unpooling, and the first deconvolution of each block enlarges the map instead. All networks get the same pictures of 64x64 and 300 steps, and all but one begin with the same trunk: that of FCN-8s in the first line, which took 400 steps. Without batch normalisation the rate is halved, the best of six settings tried with one seed (five rates, and two factors for the trunk's).
 
 # %% [markdown] lang="ko"
 # ## 논문의 주장은 성립할까요?
@@ -773,11 +775,11 @@ print(T(en="the table's run with this seed:", ko="표에서 시드가 같은 결
 # %% [markdown] lang="en"
 # ### What it shows, and what it does not
 #
-# **Every part that the paper names is needed here, and the whole is still not better than FCN-8s.** Take out the switches, the deconvolutions, the unpooling, batch normalisation or the trained trunk, and mIoU falls in every seed. What unpooling alone gives is hardly a segmentation: it only places. SegNet, which leaves the bottleneck out, is as good, which fits what the swap has shown: the bottleneck did no work. And FCN-8s, the network that the trunk comes from, is ten points ahead of them all. It has paths that lead around the depth, learns faster, and has poles; DeconvNet has not a single one.
+# **Every part of the network but the bottleneck is needed here, and the whole is still not better than FCN-8s.** Take out the switches, the deconvolutions, the unpooling, batch normalisation or the trained trunk, and mIoU falls in every seed. What unpooling alone gives is hardly a segmentation: it only places. SegNet, which leaves the bottleneck out, is as good, which fits what the swap has shown: the bottleneck did no work. And FCN-8s, the network that the trunk comes from, is about ten points ahead of them all. Its skip connections lead around the depth, it learns faster, and it finds some poles; DeconvNet does not find a single one.
 #
-# Nor do the proposals help here. Trained on crops of every scale the network is worse than the one that always saw whole scenes, and two stages are worse than one. The paper had 60,000 steps for that, we have 600: the picture of a curriculum that pays off later is not excluded, but we have not seen it.
+# Nor do the proposals raise mIoU here. Trained on crops of every scale the network does worse than the one that always saw whole scenes, and in two stages worse still. The paper had 60,000 steps for that, we have 600: a curriculum that pays off later is not ruled out, but we have not seen it.
 #
-# What this small run cannot show: the paper's network is eight times as wide, starts from ImageNet and sees 224x224 pixels of one object. There it reaches 69.6 on VOC 2012 test, where FCN-8s has 62.2. SegNet's authors trained both on road scenes: DeconvNet 59.77 after 260,000 steps, but 39.69 after 40,000. Slow it is, there too.
+# What this small run cannot show: the paper's network is eight times as wide, starts from ImageNet and sees each box at 224x224 pixels. There it reaches 69.6 on VOC 2012 test, where FCN-8s has 62.2. SegNet's authors trained it on road scenes: 59.77 after 260,000 steps, but only 39.69 after 40,000. There, too, it learns slowly.
 
 # %% [markdown] lang="ko"
 # ### 알 수 있는 것과 없는 것
@@ -874,7 +876,7 @@ exercises.deconvnet.open_swap.question()
 # 2. Unpooling is the transpose of pooling and not its inverse: unpool and then pool, and what was not negative is there again; pool and then unpool, and three numbers of four are gone.
 # 3. Not one of DeconvNet's 3x3 deconvolutions enlarges anything. Each is a convolution written the other way round, and fills in what unpooling left empty.
 # 4. A map that shrinks to a single cell is one more window of fixed size. It is the object proposals that bring large and small things to one size: one network looks at every box, and where boxes overlap the maximum counts.
-# 5. Two things go from encoder to decoder, the code and the switches. Which of them carries what, the paper does not ask; swap them between two pictures and you see it.
+# 5. Two things go from encoder to decoder, the code and the switches. Which of them carries what, the paper does not ask; swap them between two pictures and you see it. Here nearly everything travelled through the switches.
 
 # %% [markdown] lang="ko"
 # ## 한눈에 정리하기
@@ -889,14 +891,14 @@ exercises.deconvnet.open_swap.question()
 keys = ["deconvnet.deconvnet.voc2012_test", "deconvnet.deconvnet_crf.voc2012_test", "deconvnet.ensemble.voc2012_test", "deconvnet.ensemble_crf.voc2012_test",
         "deconvnet.deconvnet.camvid", "deconvnet.fc1024.miou", "segnet.segnet.miou", "segnet.basic.miou", "segnet.basic_bilinear.miou"]
 names = ["DeconvNet", "DeconvNet + CRF", "DeconvNet + FCN-8s", "DeconvNet + FCN-8s + CRF", "DeconvNet", T(en="DeconvNet, 1024 channels in fc6 and fc7", ko="DeconvNet, fc6과 fc7의 채널 1024개"),
-         "SegNet", "SegNet-Basic", T(en="the same, bilinear instead of switches", ko="SegNet-Basic, 스위치 대신 쌍선형 보간")]
+         "SegNet", "SegNet-Basic", T(en="its encoder, bilinear interpolation, no decoder to learn", ko="SegNet-Basic, 스위치 대신 쌍선형 보간")]
 figures.table([[name, number.printed, number.data, number.source] for name, key in zip(names, keys) for number in [published.get(key)]],
               [T(en="network", ko="네트워크"), "mIoU", T(en="data", ko="데이터"), T(en="source", ko="출처")])
 
 # %% [markdown] lang="en"
-# These numbers come from different data sets and must not be compared across rows with different data. CamVid shows why: DeconvNet has 48.9 in one source and 59.77 in another, where it had 1024 channels in fc6 and fc7, 3433 road scenes to learn from and 260,000 steps. After 40,000 of them it stood at 39.69: a network as deep as this learns slowly.
+# These numbers come from different data sets: compare only rows with the same data. CamVid shows why: DeconvNet has 48.9 in one source and 59.77 in another, where it had 1024 channels in fc6 and fc7, 3433 road scenes to learn from and 260,000 steps. After 40,000 of them it stood at 39.69: a network as deep as this learns slowly.
 #
-# **What came next.** SegNet leaves out fc6 and fc7 and keeps the switches. In that same comparison it comes to 60.10 after 140,000 steps, with 29.5M parameters where the full DeconvNet has 252M. Others no longer send places but whole maps across: U-Net hands the encoder's maps to the decoder and concatenates them (chapter 06). FRRN carries one stream along at full resolution, so that nothing has to be brought back (05).
+# **What came next.** SegNet leaves out fc6 and fc7 and keeps the switches. In that same comparison it comes to 60.10 after 140,000 steps, with 29.5M parameters where the full DeconvNet has 252M. Others no longer send places but whole maps across: U-Net hands the encoder's maps to the decoder and concatenates them (chapter 06). FRRN carries one stream along at full resolution, so that nothing has to be brought back (chapter 05).
 #
 # **Read on.** Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks*, ECCV 2014, which used switches to look inside a network; Badrinarayanan, Kendall and Cipolla, *SegNet*, PAMI 2017; Zitnick and Dollár, *Edge Boxes*, ECCV 2014; Ioffe and Szegedy, *Batch Normalization*, ICML 2015.
 
