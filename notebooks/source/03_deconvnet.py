@@ -433,8 +433,8 @@ labs.follow_switch()
 # %% [markdown] lang="ko"
 # ## 학습해 보기
 #
-# DeconvNet은 합성곱 열세 개, 병목, 디컨볼루션 열세 개가 한 줄로 이어지고, 이걸 돌아가는 길은 없어요. 그래서 짧은 시간에 처음부터 학습하면 거의 배우지 못해요. 논문도 처음부터 시작하지 않았어요. 인코더는 ImageNet으로 학습해 둔 VGG16이에요. 여기서는 채널을 8분의 1로 줄인 01장의 FCN-8s를 먼저 같은 64x64 거리 그림으로 학습시키고, 그 몸통을 가져다 써요.
-# 합성곱 열세 개를 물려받아 10분의 1의 학습률로 계속 배우고, 나머지는 처음부터 배워요. fc6은 논문처럼 코드가 칸 하나가 되도록 2x2로 줄였어요. 층마다 배치 정규화가 뒤따라요. GPU와 CamVid가 있다면 `DATA = "camvid"`로 바꿔 보세요. 원래 크기의 네트워크를 학습시켜요.
+# DeconvNet은 합성곱 열세 개, 병목, 디컨볼루션 열세 개가 한 줄로 이어져 있고, 옆으로 돌아가는 길이 없어요. 그래서 여기처럼 짧게 학습하면 처음부터 시작해서는 거의 배우지 못해요. 논문도 처음부터 시작하지 않아요. 인코더가 ImageNet으로 학습해 둔 VGG16이거든요. 여기서는 채널을 8분의 1로 줄인 01장의 FCN-8s를 같은 64x64 거리 그림으로 먼저 학습시키고, 그 몸통을 가져다 써요.
+# 물려받은 합성곱 열세 개는 10분의 1의 학습률로 계속 배우고, fc6과 디코더는 처음부터 배워요. 여기서 fc6은 2x2칸을 덮어요. 그래야 논문처럼 코드가 칸 하나가 되거든요. 층마다 뒤에 배치 정규화를 붙였어요. GPU와 CamVid가 있다면 `DATA = "camvid"`로 바꿔 보세요. 원래 크기의 네트워크를 학습시켜요.
 
 # %% tags=["parameters"]
 DATA = "streets"
@@ -454,7 +454,7 @@ fcn, fcn_row = experiment.teacher(SEED, callbacks=[figures.LiveCurve()])
 # Then DeconvNet with that trunk:
 
 # %% [markdown] lang="ko"
-# 그 몸통으로 DeconvNet을 학습시켜요.
+# 이제 그 몸통으로 DeconvNet을 학습시켜요.
 
 # %% tags=["train"]
 model, scores, row = experiment.run("deconvnet", seed=SEED, callbacks=[figures.LiveCurve()])
@@ -473,7 +473,7 @@ figures.prediction_rows(pictures, truths, [training.predict(model, picture) for 
 # %% [markdown] lang="ko"
 # ### 앙상블
 #
-# 논문의 가장 좋은 결과는 DeconvNet 혼자가 아니라 FCN-8s와 함께한 **앙상블**에서 나왔어요. FCN은 큰 모양을, DeconvNet은 세부를 잘 잡아서 틀리는 곳이 서로 다르다는 거예요. 논문에서는 두 네트워크의 클래스 확률 맵을 평균 내요. 공개된 코드는 달라요. FCN의 점수가 양수인 곳에서 DeconvNet의 점수에 그 점수를 곱한 다음 소프트맥스를 취해요. 방금 학습한 두 네트워크로 둘 다 해 볼게요.
+# 논문에서 가장 좋은 결과는 DeconvNet 혼자가 아니라, FCN-8s와 함께 만든 **앙상블**에서 나왔어요. FCN은 큰 모양을, DeconvNet은 세부를 잘 잡아서 틀리는 곳이 서로 다르다는 거예요. 논문에서는 두 네트워크의 클래스 확률 맵을 평균 내요. 공개된 코드는 달라요. FCN의 점수가 양수인 곳에서는 그 점수를 DeconvNet의 점수에 곱하고, 소프트맥스는 그다음에 씌워요. 방금 학습시킨 두 네트워크로 두 방법을 다 해 볼게요.
 
 # %%
 images, labels = test.stack(range(len(test)))
@@ -492,11 +492,11 @@ figures.table([[name, f"{s.miou:.1%}", f"{s.boundary_iou:.1%}"] for name, s in f
 # Back to the first complaint. `segcourse bench chapter 03` trained four networks on streets of 128x192 with three seeds each, all with as many steps: a VGG16 cut where a cell sees 40 pixels; DeconvNet on the whole picture; DeconvNet on object proposals, whose maps are merged; and the same in two stages. The recall of an object is the share of its pixels that got its class, and objects are sorted by their size, the square root of their pixels.
 
 # %% [markdown] lang="ko"
-# FCN-8s와 합치면 DeconvNet은 좋아지지만 FCN-8s는 나빠져요. 여기서는 나은 쪽 혼자가 더 나아요. 논문에서는 평균이 둘 다보다 높았어요. FCN-8s가 62.2, DeconvNet이 69.6, 둘을 합치면 71.7이에요(VOC 2012 test).
+# 합친 결과는 DeconvNet 혼자보다 좋지만 FCN-8s 혼자보다는 나빠요. 여기서는 더 나은 쪽을 혼자 쓰는 편이 나아요. 논문에서는 평균 낸 결과가 둘 다보다 좋았어요. FCN-8s가 62.2, DeconvNet이 69.6, 둘을 합치면 71.7이에요(VOC 2012 test).
 #
 # ## 큰 물체와 작은 물체
 #
-# 첫 번째 불만으로 돌아갈게요. `segcourse bench chapter 03`으로 네트워크 네 개를 128x192 거리 그림에서 시드 3개씩 미리 학습시켜 두었어요. 스텝 수는 모두 같아요. 칸 하나가 40픽셀을 보는 곳에서 자른 VGG16, 사진을 통째로 보는 DeconvNet, 후보 영역(object proposal)마다 예측해서 합치는 DeconvNet, 그리고 이걸 두 단계로 학습한 DeconvNet이에요. 물체의 재현율은 물체의 픽셀 가운데 제 클래스를 받은 몫이고, 물체는 픽셀 수의 제곱근으로 잰 크기에 따라 나눠요.
+# 첫 번째 불만으로 돌아갈게요. `segcourse bench chapter 03`으로 네트워크 네 개를 128x192 거리 그림에서 시드 3개씩 미리 학습시켜 두었어요. 스텝 수는 모두 같아요. 첫째는 칸 하나가 40픽셀을 보는 곳에서 자른 VGG16, 둘째는 사진을 통째로 보는 DeconvNet이에요. 셋째는 후보 영역(object proposal)마다 예측해서 합치는 DeconvNet, 넷째는 셋째를 두 단계로 학습시킨 거예요. 물체의 재현율은 그 물체의 픽셀 가운데 클래스를 맞힌 비율이에요. 물체는 크기에 따라 나누고, 크기는 픽셀 수의 제곱근으로 재요.
 
 # %% tags=["for-claim-3.2", "for-claim-3.4a", "for-claim-3.7"]
 results = training.experiments.get("03").results()
@@ -527,7 +527,7 @@ assert fixed[min(fixed)] < fixed[best] and fixed[max(fixed)] < fixed[best]
 # It holds. The field of 40 pixels does best with things of about its own size, and loses at both ends. At the small end the field is not the only culprit: a map of stride 4 cannot draw a pole of 3 pixels. And the large end rests on few objects, 5 in 50 pictures.
 
 # %% [markdown] lang="ko"
-# 맞는 주장이에요. 40픽셀 창은 크기가 저와 비슷한 물체에 가장 강하고, 양쪽 끝으로 갈수록 놓쳐요. 다만 작은 쪽이 모두 창 탓은 아니에요. 스트라이드가 4인 맵으로는 3픽셀짜리 기둥을 그릴 수 없으니까요. 큰 쪽은 사진 50장에 물체가 5개뿐이라는 점도 기억해 두세요.
+# 맞는 주장이에요. 40픽셀 창은 창과 크기가 비슷한 물체를 가장 잘 찾고, 그보다 작거나 크면 더 많이 놓쳐요. 다만 작은 물체를 놓치는 것이 모두 창 탓은 아니에요. 스트라이드가 4인 맵으로는 3픽셀짜리 기둥을 그릴 수 없으니까요. 큰 물체는 사진 50장에 5개뿐이라는 점도 기억해 두세요.
 
 # %% [markdown] lang="en"
 # ### How much of the picture does one pixel need?
@@ -537,7 +537,7 @@ assert fixed[min(fixed)] < fixed[best] and fixed[max(fixed)] < fixed[best]
 # %% [markdown] lang="ko"
 # ### 픽셀 하나에 사진이 얼마나 필요할까요?
 #
-# 주장 3.2a에 따르면 알아보려면 수용 영역이 *아주* 커야 해요. 위에서 열어 본 네트워크에 사진을 보여 주되, 픽셀 하나를 둘러싼 정사각형 바깥은 모두 회색으로 가려요. 그래도 그 픽셀이 제 클래스를 받는지 세어 볼게요. 정사각형은 사진을 다 덮을 때까지 키워요.
+# 주장 3.2a는 무엇인지 알아보려면 수용 영역이 *아주* 커야 한다고 해요. 위에서 열어 본 네트워크에 사진을 보여 주되, 픽셀 하나를 둘러싼 정사각형 바깥은 모두 회색으로 가려요. 그래도 그 픽셀의 클래스를 얼마나 자주 맞히는지 볼게요. 정사각형은 사진을 다 덮을 때까지 키워요.
 
 # %% tags=["for-claim-3.2a"]
 shown, answers = scenes.stack(range(40))
@@ -569,7 +569,7 @@ assert little < 0.5 and half > 0.9
 # Half right. With 8 pixels the network is mostly wrong: it does need the surroundings. But a square of half the picture's width serves as well as all of it; what is farther away adds next to nothing. (A grey surround is also something that the network never saw in training, so small squares do a little worse here than they would have to.)
 
 # %% [markdown] lang="ko"
-# 반만 맞았어요. 8픽셀만 보여 주면 네트워크는 거의 틀려요. 둘레를 봐야 하는 것은 맞아요. 하지만 사진 너비의 절반인 정사각형이면 사진 전체를 본 것과 다르지 않아요. 더 먼 곳은 거의 보태는 것이 없어요. (회색으로 가린 사진은 네트워크가 학습할 때 본 적이 없어요. 그래서 작은 정사각형은 원래보다 조금 더 틀려요.)
+# 반만 맞았어요. 8픽셀만 보여 주면 네트워크는 대부분 틀려요. 둘레를 봐야 하는 것은 맞아요. 하지만 한 변이 사진 너비의 절반인 정사각형이면 사진을 다 보여 준 것과 다르지 않아요. 그보다 먼 곳은 보태는 것이 거의 없어요. (회색으로 가린 사진은 네트워크가 학습할 때 본 적이 없어요. 그래서 작은 정사각형에서는 제 실력보다 조금 더 틀려요.)
 
 # %% [markdown] lang="en"
 # ### Many windows instead of one
@@ -579,7 +579,7 @@ assert little < 0.5 and half > 0.9
 # %% [markdown] lang="ko"
 # ### 창 하나 대신 창 여러 개
 #
-# 크고 작은 물체에 대한 DeconvNet의 진짜 답은 병목이 아니에요. 사진 전체를 한 번에 묻지 않는다는 점이에요. **후보 영역** 생성기가 물체가 있을 만한 상자를 그리면, 상자마다 잘라 내서 네트워크의 정사각형에 맞게 늘이고, 예측하고, 제자리에 붙여요. 논문은 edge boxes를 써요. `training.proposals`는 더 간단해요. 색이 비슷한 조각을 합쳐 나가면서, 그 상자에 대비와 윤곽으로 순위를 매겨요. 상자가 겹치는 픽셀은 점수 중에서 **최댓값**을 가져요.
+# DeconvNet이 크고 작은 물체를 다루는 진짜 비결은 병목이 아니에요. 네트워크에 사진 전체를 한 번에 묻지 않는다는 점이에요. **후보 영역** 생성기가 물체가 있을 만한 상자를 그려요. 그러면 상자마다 잘라 내서 네트워크가 받는 정사각형으로 늘이고, 예측해서 제자리에 붙여요. 논문에서는 edge boxes를 써요. `training.proposals`는 더 간단해요. 색이 비슷한 조각을 합쳐 가며 상자를 만들고, 대비와 윤곽을 보고 순위를 매겨요. 상자가 겹치면 픽셀마다 점수의 **최댓값**을 남겨요.
 
 # %% tags=["lab"]
 labs.proposals()
@@ -592,7 +592,7 @@ labs.proposals()
 # %% [markdown] lang="ko"
 # ### 칸 하나일까요, 상자 여러 개일까요?
 #
-# 주장 3.4a에 따르면 물체가 너무 크거나 작아서 생기는 문제는 1x1까지 줄이면 풀려요. 위의 그림을 이번에는 숫자로 볼게요. 사진을 통째로 보는 DeconvNet은 사진 한 장을 칸 하나로 줄여요. 상자 25개를 보는 DeconvNet은 상자마다 칸 하나로 줄여요. 네트워크 구조, 처음의 몸통, 스텝 수는 모두 같아요.
+# 주장 3.4a에 따르면 물체가 너무 크거나 작아서 생기는 문제는 1x1까지 줄이면 풀려요. 위의 그림을 이번에는 숫자로 볼게요. 사진을 통째로 보는 DeconvNet은 사진 한 장을 칸 하나로 줄여요. 상자 25개를 보는 DeconvNet은 상자마다 칸 하나로 줄여요. 네트워크 구조도, 처음에 물려받은 몸통도, 스텝 수도 같아요.
 
 # %% tags=["claim-3.4a", "nbval-check-output"]
 one_cell, boxes = recall("whole"), recall("one_stage")
@@ -609,9 +609,9 @@ assert all(one_cell[size] < fixed[size] for size in (8, 16, 32)) and one_cell[64
 # The paper's cure are the boxes, since they bring every object to one size. Here they help only at the large end. Small things come out worse than before: the network now has to learn every scale at once, and 600 steps are few for that. So this experiment refutes the claim, but it does not show that the boxes are better.
 
 # %% [markdown] lang="ko"
-# **약이 되지 않아요.** 칸 하나가 사진 전체를 보니까 가장 큰 물체는 40픽셀 창보다 더 잘 찾아요. 하지만 그보다 작은 것은 모두 덜 찾아요. 전부를 보는 칸도 크기가 고정된 수용 영역 하나일 뿐이고, 다만 클 뿐이에요. 놓치는 곳이 한쪽 끝에서 다른 쪽 끝으로 옮겨 갔어요.
+# **해법이 아니에요.** 칸 하나가 사진 전체를 보니까 가장 큰 물체는 40픽셀 창보다 더 잘 찾아요. 하지만 그보다 작은 물체는 크기를 가리지 않고 더 놓쳐요. 전부를 보는 칸도 크기가 고정된 수용 영역이기는 마찬가지예요. 다만 클 뿐이에요. 놓치는 쪽이 한쪽 끝에서 반대쪽 끝으로 옮겨 갔을 뿐이죠.
 #
-# 논문의 약은 상자예요. 어떤 물체든 같은 크기로 맞춰 주니까요. 그런데 여기서는 큰 쪽에서만 도움이 돼요. 작은 물체는 오히려 더 못 찾아요. 이제 온갖 크기를 한꺼번에 배워야 하는데 600스텝으로는 모자라거든요. 그러니까 이 실험으로 주장이 틀렸다는 것은 알 수 있지만, 상자가 더 낫다는 것까지 보여 주지는 못해요.
+# 논문의 해법은 상자예요. 어떤 물체든 같은 크기로 맞춰 주니까요. 그런데 여기서는 큰 쪽에서만 도움이 돼요. 작은 물체는 오히려 더 못 찾아요. 이제 온갖 크기를 한꺼번에 배워야 하는데 600스텝으로는 모자라거든요. 그러니 이 실험에서 주장이 틀렸다는 것은 알 수 있어도, 상자가 더 낫다고 말할 수는 없어요.
 
 # %% [markdown] lang="en"
 # ### One network or several?
@@ -621,7 +621,7 @@ assert all(one_cell[size] < fixed[size] for size in (8, 16, 32)) and one_cell[64
 # %% [markdown] lang="ko"
 # ### 네트워크는 하나일까요, 여럿일까요?
 #
-# 주장 3.8은 네트워크 여러 개가 저마다 이미지의 한 부분을 본다고 해요. 예측 한 번에 무슨 일이 일어나는지 지켜볼게요. 네트워크에서 나오는 정사각형을 빠짐없이 적어 두었다가, 직접 합쳐서 비교해 봐요.
+# 주장 3.8은 네트워크 여러 개가 저마다 이미지의 한 부분을 본다고 해요. 예측 한 번에 무슨 일이 일어나는지 지켜볼게요. 네트워크에서 나오는 정사각형을 빠짐없이 모아 두었다가, 직접 합쳐서 패키지의 결과와 비교해 볼게요.
 
 # %% tags=["claim-3.8", "nbval-check-output"]
 only, looks = training.switches.load(), []
@@ -647,11 +647,11 @@ assert len(looks) == len(places) == 12 and gap < 1e-6
 # Claim 3.7 names two aids to training. The one is batch normalisation, 29 times. The other is a **curriculum**: in a first stage every crop has one object in its middle and only that object is labelled; in a second stage come proposals with everything in them labelled. Here are both kinds of crop.
 
 # %% [markdown] lang="ko"
-# 반만 맞았어요. 이미지를 부분으로 나눠 보는 것은 맞지만 네트워크는 하나예요. 같은 가중치로 상자를 차례차례 봐요. 네트워크 두 개를 함께 쓰는 것은 FCN과의 앙상블뿐이에요.
+# 반만 맞았어요. 이미지를 부분으로 나눠 보는 것은 맞지만 네트워크는 하나예요. 같은 가중치로 상자를 차례차례 봐요. 네트워크 두 개를 함께 쓰는 것은 FCN과 앙상블을 만들 때뿐이에요.
 #
 # ### 쉬운 것부터
 #
-# 주장 3.7에는 학습을 돕는 방법이 두 가지 나와요. 하나는 29번 들어가는 배치 정규화예요. 다른 하나는 **커리큘럼 학습**(curriculum learning)이에요. 첫 단계의 크롭에는 한가운데에 물체가 하나 있고 그 물체에만 레이블이 있어요. 둘째 단계에는 후보 영역이 들어오고 그 안의 모든 것에 레이블이 있어요. 두 가지 크롭을 볼게요.
+# 주장 3.7에는 학습을 돕는 방법이 두 가지 나와요. 하나는 29번 들어가는 배치 정규화예요. 다른 하나는 **커리큘럼 학습**(curriculum learning)이에요. 첫 단계의 크롭은 한가운데에 물체가 하나 있고, 그 물체에만 레이블을 달아요. 둘째 단계에서는 후보 영역을 쓰고, 그 안에 있는 것에 모두 레이블을 달아요. 두 가지 크롭을 볼게요.
 
 # %% tags=["for-claim-3.7"]
 few = datasets.load("streets", "train", size=(128, 192), length=8)
@@ -696,7 +696,7 @@ figures.lines({T(en="one stage", ko="한 단계"): course("one_stage"), T(en="tw
 # The claim holds: the paper uses both. Whether they help is another question. Batch normalisation does, in every seed, and a trunk that has learnt does even more. The curriculum does not, at least not here: after as many steps two stages stand below one, in every seed. A third of the steps went into single objects, and 600 are few to begin with. What comes of it after the paper's 60,000 steps, this chapter cannot say.
 
 # %% [markdown] lang="ko"
-# 맞는 주장이에요. 논문은 둘 다 써요. 도움이 되는지는 다른 문제예요. 배치 정규화는 어느 시드에서나 도움이 되고, 미리 배운 몸통은 더 큰 도움이 돼요. 커리큘럼은 적어도 여기서는 그렇지 않아요. 스텝 수가 같으면 어느 시드에서나 두 단계가 한 단계보다 낮아요. 모두 합쳐 600스텝밖에 안 되는데 3분의 1을 물체 하나짜리 크롭에 썼으니까요. 논문처럼 60,000스텝을 배우면 어떻게 될지는 이 장에서 알 수 없어요.
+# 맞는 주장이에요. 논문은 둘 다 써요. 도움이 되는지는 다른 문제예요. 배치 정규화는 어느 시드에서나 도움이 되고, 미리 배운 몸통은 더 큰 도움이 돼요. 커리큘럼은 적어도 여기서는 그렇지 않아요. 스텝 수가 같으면 어느 시드에서나 두 단계로 배운 쪽이 한 단계로 배운 쪽보다 낮아요. 안 그래도 적은 600스텝 가운데 3분의 1을 물체 하나짜리 크롭에 썼어요. 논문처럼 60,000스텝을 배우면 어떻게 될지 이 장에서는 알 수 없어요.
 
 # %% [markdown] lang="en"
 # ## The switch swap
@@ -710,7 +710,7 @@ figures.lines({T(en="one stage", ko="한 단계"): course("one_stage"), T(en="tw
 #
 # 이제 논문이 묻지 않은 것을 물어볼게요. 인코더에서 디코더로 건너가는 것은 두 가지, 코드와 스위치예요. 코드는 *무엇*인지를, 스위치는 *어디*인지를 말한다고들 해요. 사진 A와 B를 골라, B의 코드를 A의 스위치로 디코딩해 보세요. 누구의 레이블이 나올까요?
 #
-# 해 보기 전에 먼저 골라 보세요. 그런 다음 실험실에서, 여러 사진의 코드를 평균 낸 것(이 사진은 하나도 몰라요)과 0으로만 채운 코드도 넣어 보세요.
+# 해 보기 전에 먼저 골라 보세요. 그런 다음 실험실에서, 여러 사진의 코드를 평균 낸 것(이 사진은 하나도 모르는 코드예요)과 0으로만 채운 코드도 넣어 보세요.
 
 # %% tags=["lab"]
 labs.switch_swap()
@@ -733,10 +733,10 @@ figures.table([[name, mean_and_sd(f"deconvnet{kind}"), mean_and_sd(f"segnet{kind
 # What does that mean for the paper's story, in which a network grows a shape out of one cell's knowledge? It does not refute it: our network is narrow, saw 600 drawn streets for 300 steps, and its batch normalisation at the single cell has 8 numbers to go by, which makes a code noisy and easy to learn to ignore. The paper's network had millions of crops. But a sharp outline behind a bottleneck proves nothing about the bottleneck, as long as the switches go around it. Only a swap can tell.
 
 # %% [markdown] lang="ko"
-# **사진은 스위치를 타고 건너가요.** A의 코드 자리에 B의 코드를 넣어도 레이블은 A의 것 그대로예요. 여러 코드를 평균 낸 것이나 0을 넣으면 DeconvNet은 알아차리지도 못해요. 네트워크에서 가장 넓은 두 층이 있는 병목이 놀고 있는 셈이에요. SegNet의 코드에는 자리가 2x2개 있는데, 이 코드는 조금 일을 해요. B의 코드를 넣으면 1, 2점이 내려가고, 0을 넣으면 훨씬 많이 내려가요. 디코더가 0으로만 된 코드를 본 적이 없으니까요. 하지만 이 사진을 하나도 모르는 평균 코드는 제 코드와 거의 다르지 않아요.
-# 스위치를 무작위로 바꾸면 둘 다 무너져요. 스위치는 *어디*만 나르는 게 아니에요. 이웃한 네 값 가운데 어느 것이 가장 컸는지가 수많은 채널과 다섯 단계에 걸쳐 적혀 있으니, 거기 *무엇*이 있었는지도 많이 알려 줘요.
+# **사진은 스위치를 타고 건너가요.** A의 코드 자리에 B의 코드를 넣어도 레이블은 A의 것 그대로예요. 여러 코드의 평균이나 0을 넣어도 DeconvNet은 알아차리지도 못해요. 네트워크에서 가장 넓은 두 층이 모인 병목이 놀고 있는 셈이에요. SegNet의 코드는 2x2칸이고, 일을 조금 해요. B의 코드를 넣으면 한두 점이 내려가고, 0을 넣으면 훨씬 많이 내려가요. 디코더가 0으로만 된 코드를 본 적이 없으니까요. 하지만 이 사진을 하나도 모르는 평균 코드를 넣으면 원래 코드를 넣을 때와 거의 같아요.
+# 스위치를 무작위로 바꾸면 둘 다 무너져요. 스위치는 *어디*만 나르는 게 아니에요. 이웃한 네 값 가운데 어느 것이 가장 컸는지를 여러 채널에, 다섯 단계에 걸쳐 적어 두니까 거기 *무엇*이 있었는지도 많이 알려 줘요.
 #
-# 그렇다면 칸 하나에 담긴 지식에서 모양을 키워 낸다는 논문의 이야기는 어떻게 될까요? 이 결과로 틀렸다고 할 수는 없어요. 여기 네트워크는 좁고, 그린 거리 600장으로 300스텝만 배웠어요. 칸 하나뿐인 곳의 배치 정규화는 숫자 8개만 보고 정하니까 코드가 흔들리고, 그런 코드는 무시하도록 배우기 쉬워요. 논문의 네트워크는 크롭을 수백만 장 봤어요. 그래도 병목 뒤에서 윤곽이 또렷하게 나온다고 해서 병목이 일했다는 증거는 되지 않아요. 스위치가 병목을 돌아서 가는 한은요. 바꿔 끼워 봐야만 알 수 있어요.
+# 그렇다면 칸 하나에 담긴 지식에서 모양을 키워 낸다는 논문의 이야기는 어떻게 될까요? 이 결과로 틀렸다고 할 수는 없어요. 여기서 쓴 네트워크는 좁고, 거리 그림 600장으로 300스텝만 배웠어요. 칸이 하나뿐인 병목에서 배치 정규화는 숫자 8개만 보고 평균과 퍼진 정도를 재요. 그래서 코드가 흔들리고, 네트워크는 그런 코드를 무시하도록 배우기 쉬워요. 논문의 네트워크는 크롭을 수백만 장 봤어요. 그래도 스위치가 병목을 돌아가는 한, 병목 뒤에서 윤곽이 또렷하게 나왔다고 병목이 일했다는 증거는 되지 않아요. 바꿔 끼워 봐야만 알 수 있어요.
 
 # %% [markdown] lang="en"
 # ## Does the claim hold?
@@ -746,7 +746,7 @@ figures.table([[name, mean_and_sd(f"deconvnet{kind}"), mean_and_sd(f"segnet{kind
 # %% [markdown] lang="ko"
 # ## 논문의 주장은 성립할까요?
 #
-# DeconvNet의 부품을 하나씩 빼고 저마다 시드 3개로 학습시켰어요. 모두 똑같은 64x64 그림으로 300스텝을 배웠고, 한 줄만 빼고는 처음의 몸통도 같아요. 첫 줄에 있는 FCN-8s가 400스텝 동안 배운 몸통이에요. 배치 정규화를 뺀 네트워크는 학습률을 절반으로 줄였어요. 시험해 본 여섯 가지 가운데 가장 좋은 값이에요.
+# DeconvNet의 부품을 하나씩 빼고 저마다 시드 3개로 학습시켰어요. 모두 똑같은 64x64 그림으로 300스텝을 배웠고, 한 줄만 빼고는 처음에 물려받은 몸통도 같아요. 첫 줄에 있는 FCN-8s가 400스텝 동안 배운 몸통이에요. 배치 정규화를 뺀 네트워크는 학습률을 절반으로 줄였어요. 학습률과 몸통의 학습률 배수를 바꿔 가며 시드 하나로 시험한 설정 여섯 가지 가운데 가장 좋았어요.
 
 # %% tags=["look"]
 names = {"fcn8s": "FCN-8s", "deconvnet": "DeconvNet", "deconvnet_corner": T(en="no switches", ko="스위치 없이"), "deconvnet_unpool_only": T(en="unpool only", ko="언풀링만"),
@@ -782,11 +782,11 @@ print(T(en="the table's run with this seed:", ko="표에서 시드가 같은 결
 # %% [markdown] lang="ko"
 # ### 알 수 있는 것과 없는 것
 #
-# **논문이 꼽은 부품은 여기서도 모두 필요했어요. 그런데 다 갖춰도 FCN-8s보다 낫지 않아요.** 스위치, 디컨볼루션, 언풀링, 배치 정규화, 학습해 둔 몸통 가운데 무엇을 빼도 어느 시드에서나 mIoU가 떨어져요. 언풀링만 남기면 분할이라고 하기도 어려워요. 자리에 놓기만 하니까요. 병목을 뺀 SegNet은 DeconvNet만큼 좋아요. 스위치를 바꿔 끼웠을 때 본 것과 들어맞죠. 병목은 한 일이 없었어요. 그리고 몸통을 빌려준 FCN-8s가 누구보다 10점쯤 앞서요. FCN-8s에는 깊은 층을 돌아가는 길이 있어서 더 빨리 배우고, 기둥도 찾아요. DeconvNet은 기둥을 하나도 찾지 못해요.
+# **논문이 꼽은 부품은 여기서도 모두 필요했어요. 그런데 다 갖춰도 FCN-8s보다 낫지 않아요.** 스위치, 디컨볼루션, 언풀링, 배치 정규화, 학습해 둔 몸통 가운데 무엇을 빼도 어느 시드에서나 mIoU가 떨어져요. 언풀링만 남기면 분할이라고 하기도 어려워요. 자리에 놓기만 하니까요. 병목을 뺀 SegNet은 DeconvNet만큼 좋아요. 스위치를 바꿔 끼웠을 때 본 것과 들어맞아요. 병목은 한 일이 없었거든요. 그리고 몸통을 빌려준 FCN-8s가 그중 가장 좋은 네트워크보다도 10점쯤 앞서요. FCN-8s에는 깊은 층을 돌아가는 길이 있어서 더 빨리 배우고, 기둥도 찾아요. DeconvNet은 기둥을 하나도 찾지 못해요.
 #
-# 후보 영역도 여기서는 도움이 되지 않아요. 온갖 크기의 크롭으로 배운 네트워크가 늘 장면 전체를 본 네트워크보다 못하고, 두 단계로 배우면 한 단계보다도 못해요. 논문은 60,000스텝을 썼고 우리는 600스텝이에요. 오래 배우면 커리큘럼이 빛을 볼 수도 있겠지만, 여기서 보지는 못했어요.
+# 후보 영역도 여기서는 도움이 되지 않아요. 온갖 크기의 크롭으로 배운 네트워크가 늘 장면 전체를 본 네트워크보다 못하고, 두 단계로 배우면 한 단계로 배울 때보다도 못해요. 논문에서는 60,000스텝을 썼고 여기서는 600스텝뿐이에요. 오래 배우면 커리큘럼이 제값을 할 수도 있겠지만, 여기서는 보지 못했어요.
 #
-# 이 작은 실험으로 알 수 없는 것도 있어요. 논문의 네트워크는 여덟 배 넓고, ImageNet에서 시작하고, 물체 하나를 224x224픽셀로 봐요. 거기서는 VOC 2012 test에서 69.6이 나와요. FCN-8s는 62.2예요. SegNet 저자들은 도로 사진으로 DeconvNet을 학습시켰는데, 260,000스텝 뒤에는 59.77이지만 40,000스텝에서는 39.69였어요. 거기서도 느리게 배운 거예요.
+# 이 작은 실험으로 알 수 없는 것도 있어요. 논문의 네트워크는 여덟 배 넓고, ImageNet에서 시작하고, 물체 하나를 224x224픽셀로 봐요. VOC 2012 test의 mIoU는 그 네트워크가 69.6, FCN-8s가 62.2예요. SegNet 저자들은 도로 사진으로도 DeconvNet을 학습시켜 봤어요. 260,000스텝 뒤에는 59.77이지만 40,000스텝에서는 39.69였어요. 거기서도 천천히 배운 거예요.
 
 # %% [markdown] lang="en"
 # ## Exercises
@@ -881,9 +881,9 @@ exercises.deconvnet.open_swap.question()
 #
 # 1. 최대 풀링은 가장 큰 값만 남기고 그 자리를 잊어버려요. 스위치에 자리를 적어 두면 언풀링이 값을 그 자리에 되돌려 놓아요.
 # 2. 언풀링은 풀링의 전치이지 역연산이 아니에요. 언풀링하고 나서 풀링하면 음수가 아닌 값은 그대로 돌아와요. 풀링하고 나서 언풀링하면 숫자 넷 중 셋이 사라져요.
-# 3. DeconvNet의 3x3 디컨볼루션은 하나도 맵을 키우지 않아요. 거꾸로 적은 합성곱일 뿐이고, 언풀링이 비워 둔 자리를 채워요.
+# 3. DeconvNet의 3x3 디컨볼루션 가운데 맵을 키우는 것은 하나도 없어요. 거꾸로 적은 합성곱일 뿐이고, 언풀링이 비워 둔 자리를 채워요.
 # 4. 칸 하나까지 줄인 맵도 크기가 정해진 창이기는 마찬가지예요. 크고 작은 물체를 같은 크기로 맞춰 주는 것은 후보 영역이에요. 네트워크 하나가 상자를 모두 들여다보고, 상자가 겹치는 곳에서는 최댓값을 써요.
-# 5. 인코더에서 디코더로 건너가는 것은 코드와 스위치, 두 가지예요. 어느 쪽이 무엇을 나르는지는 논문이 묻지 않아요. 사진 두 장의 스위치를 바꿔 끼워 보면 알 수 있어요.
+# 5. 인코더에서 디코더로 건너가는 것은 코드와 스위치, 두 가지예요. 논문은 어느 쪽이 무엇을 나르는지 묻지 않아요. 사진 두 장의 스위치를 바꿔 끼워 보면 알 수 있어요.
 
 # %% tags=["nbval-check-output"]
 keys = ["deconvnet.deconvnet.voc2012_test", "deconvnet.deconvnet_crf.voc2012_test", "deconvnet.ensemble.voc2012_test", "deconvnet.ensemble_crf.voc2012_test",
@@ -903,7 +903,7 @@ figures.table([[name, number.printed, number.data, number.source] for name, key 
 # %% [markdown] lang="ko"
 # 이 표에는 서로 다른 데이터에서 나온 숫자가 섞여 있어요. 데이터가 다른 줄끼리 비교하면 안 돼요. 왜 그런지는 CamVid만 봐도 알 수 있어요. DeconvNet의 값이 한 출처에는 48.9, 다른 출처에는 59.77로 나와요. 뒤의 것은 fc6과 fc7의 채널을 1024개로 줄이고 도로 사진 3433장으로 260,000스텝을 학습한 결과예요. 40,000스텝에서는 39.69였어요. 이렇게 깊은 네트워크는 천천히 배워요.
 #
-# **그다음 이야기.** SegNet은 fc6과 fc7을 빼고 스위치만 남겼어요. 같은 비교에서 140,000스텝 만에 60.10까지 올라가요. 파라미터는 29.5M이에요. 원래 크기의 DeconvNet은 252M이고요. 그 뒤로는 자리만 적어 보내는 대신 맵을 통째로 건네는 네트워크가 나와요. U-Net은 인코더의 맵을 디코더로 넘겨서 이어 붙여요(06장). FRRN은 해상도를 그대로 지키는 스트림을 따로 두어서, 애초에 되살릴 것이 없어요(05장).
+# **그다음 이야기.** SegNet은 fc6과 fc7을 빼고 스위치만 남겼어요. 같은 비교에서 140,000스텝 만에 60.10까지 올라가요. 파라미터는 29.5M이에요. 원래 크기의 DeconvNet은 252M이고요. 자리만 적어 보내는 대신 맵을 통째로 건네는 네트워크도 있어요. U-Net은 인코더의 맵을 디코더로 넘겨서 이어 붙여요(06장). FRRN은 해상도를 그대로 지키는 스트림을 따로 두어서, 애초에 되살릴 것이 없어요(05장).
 #
 # **더 읽을거리.** 스위치로 네트워크 속을 들여다본 Zeiler와 Fergus의 *Visualizing and Understanding Convolutional Networks*(ECCV 2014), Badrinarayanan, Kendall, Cipolla의 *SegNet*(PAMI 2017),
 # Zitnick과 Dollár의 *Edge Boxes*(ECCV 2014), Ioffe와 Szegedy의 *Batch Normalization*(ICML 2015).
