@@ -513,7 +513,7 @@ def mean(variant, metric="miou"):
 # %% tags=["look"]
 called = {"forty_pixels": T(en="40 pixels", ko="40픽셀"), "whole": T(en="whole picture", ko="사진 통째로"), "one_stage": T(en="proposals", ko="후보 영역")}
 figures.lines({name: (list(recall(variant)), list(recall(variant).values())) for variant, name in called.items()}, as_percent=True,
-              x_label=T(en="size of the object, pixels (from)", ko="물체의 크기, 픽셀(이상)"), y_label=T(en="recall", ko="재현율"))
+              x_label=T(en="size of the object, pixels (from)", ko="물체의 크기(몇 픽셀부터)"), y_label=T(en="recall", ko="재현율"))
 
 # %% tags=["claim-3.2", "nbval-check-output"]
 fixed = recall("forty_pixels")
@@ -545,7 +545,7 @@ shown, (height, width) = datasets.normalise(shown), training.switches.SIZE
 accuracy = {}
 for side in (8, 16, 32, 64, 256):     # en: 256 covers the picture | ko: 256이면 사진을 다 덮어요
     right = []
-    for y, x in ((32, 32), (48, 64), (64, 96)):     # en: three pixels of each picture | ko: 사진마다 세 픽셀
+    for y, x in ((32, 32), (48, 64), (64, 96)):     # en: three pixels of each picture | ko: 사진마다 픽셀 세 개
         masked = torch.zeros_like(shown)
         window = (..., slice(max(y - side // 2, 0), y + side // 2), slice(max(x - side // 2, 0), x + side // 2))
         masked[window] = shown[window]
@@ -556,7 +556,7 @@ for side in (8, 16, 32, 64, 256):     # en: 256 covers the picture | ko: 256이�
 
 # %% tags=["look"]
 figures.lines({T(en="the pixel in the middle", ko="한가운데 픽셀"): (list(accuracy), list(accuracy.values()))}, as_percent=True,
-              x_label=T(en="side of the square that is shown, pixels", ko="보여 준 정사각형의 한 변, 픽셀"), y_label=T(en="right", ko="맞힌 비율"))
+              x_label=T(en="side of the square that is shown, pixels", ko="보여 준 정사각형의 한 변(픽셀)"), y_label=T(en="right", ko="맞힌 비율"))
 
 # %% tags=["claim-3.2a", "nbval-check-output"]
 little, half = accuracy[8] / accuracy[128], accuracy[64] / accuracy[128]
@@ -599,7 +599,7 @@ one_cell, boxes = recall("whole"), recall("one_stage")
 for size in one_cell:
     print(T(en=f"objects from {size} pixels: whole picture", ko=f"{size}픽셀부터, 사진 통째로"), f"{one_cell[size]:.0%}", "|", T(en="25 boxes", ko="상자 25개"), f"{boxes[size]:.0%}")
 fixed = recall("forty_pixels")
-print(T(en="smaller than with 40 pixels, from size:", ko="40픽셀 창보다 낮은 크기:"), [size for size in fixed if one_cell[size] < fixed[size]], "|", T(en="larger:", ko="높은 크기:"), [size for size in fixed if one_cell[size] > fixed[size]])
+print(T(en="smaller than with 40 pixels, from size:", ko="재현율이 40픽셀 창보다 낮은 크기:"), [size for size in fixed if one_cell[size] < fixed[size]], "|", T(en="larger:", ko="더 높은 크기:"), [size for size in fixed if one_cell[size] > fixed[size]])
 exercises.claims.decide("3.4a")
 assert all(one_cell[size] < fixed[size] for size in (8, 16, 32)) and one_cell[64] > fixed[64] and one_cell[4] < 0.2
 
@@ -667,12 +667,12 @@ def pair(crops, index):
     return [image, torch.where(label == 11, 12, label).clamp(max=11) if crops is first else label]     # en: the background is drawn as void | ko: 배경은 void 색으로 그려요
 
 figures.images([*pair(first, 2), *pair(second, 1), *pair(first, 5), *pair(second, 16)], columns=4,
-               titles=[T(en="stage 1", ko="1단계"), T(en="one object", ko="물체 하나"), T(en="stage 2", ko="2단계"), T(en="everything", ko="모든 것")] * 2)
+               titles=[T(en="stage 1", ko="1단계"), T(en="one object", ko="물체 하나"), T(en="stage 2", ko="2단계"), T(en="everything", ko="있는 것 모두")] * 2)
 
 # %% tags=["claim-3.7", "nbval-check-output"]
 with torch.device("meta"):
     norms = sum(isinstance(module, nn.BatchNorm2d) for module in models.create("deconvnet", num_classes=21).modules())
-print(T(en="batch normalisations:", ko="배치 정규화:"), norms, "|", T(en="classes in a crop of stage 1, at most:", ko="1단계 크롭의 클래스, 많아야:"), max(classes(first)), "|", T(en="of stage 2, at most:", ko="2단계, 많아야:"), max(classes(second)))
+print(T(en="batch normalisations:", ko="배치 정규화:"), norms, "|", T(en="classes in a crop of stage 1, at most:", ko="크롭 하나의 클래스 수, 1단계는 많아야:"), max(classes(first)), "|", T(en="of stage 2, at most:", ko="2단계는 많아야:"), max(classes(second)))
 for name, with_it, without in ((T(en="batch normalisation", ko="배치 정규화"), "deconvnet", "deconvnet_no_batch_norm"), (T(en="two stages", ko="두 단계"), "two_stages", "one_stage")):
     print(name, T(en="mIoU with", ko="mIoU, 있을 때"), f"{mean(with_it):.1%}", "|", T(en="without", ko="없을 때"), f"{mean(without):.1%}")
 exercises.claims.decide("3.7")
@@ -686,11 +686,11 @@ def course(variant):
 
 figures.lines({T(en="DeconvNet", ko="DeconvNet"): course("deconvnet"), T(en="no batch norm", ko="배치 정규화 없이"): course("deconvnet_no_batch_norm"), T(en="trunk from nothing", ko="몸통도 처음부터"): course("deconvnet_from_nothing"),
                T(en="no switches", ko="스위치 없이"): course("deconvnet_corner")}, as_percent=True, x_label=T(en="steps", ko="스텝"), y_label="mIoU",
-              title=T(en="Whole pictures, equal steps: what each part is worth", ko="사진 통째로, 스텝 수는 같게. 부품마다 얼마나 보태는지 보세요"))
+              title=T(en="Whole pictures, equal steps: what each part is worth", ko="부품은 저마다 얼마나 보탤까요? 사진은 통째로, 스텝 수는 같아요"))
 
 # %% tags=["look"]
 figures.lines({T(en="one stage", ko="한 단계"): course("one_stage"), T(en="two stages", ko="두 단계"): course("two_stages")}, as_percent=True, x_label=T(en="steps of both stages", ko="두 단계를 합친 스텝"), y_label="mIoU",
-              title=T(en="Proposals: everything at once, or single objects first", ko="후보 영역으로 학습. 한꺼번에, 또는 물체 하나부터"))
+              title=T(en="Proposals: everything at once, or single objects first", ko="후보 영역으로 배우기, 한꺼번에 또는 물체 하나부터"))
 
 # %% [markdown] lang="en"
 # The claim holds: the paper uses both. Whether they help is another question. Batch normalisation does, in every seed, and a trunk that has learnt does even more. The curriculum does not, at least not here: after as many steps two stages stand below one, in every seed. A third of the steps went into single objects, and 600 are few to begin with. What comes of it after the paper's 60,000 steps, this chapter cannot say.
@@ -716,9 +716,9 @@ figures.lines({T(en="one stage", ko="한 단계"): course("one_stage"), T(en="tw
 labs.switch_swap()
 
 # %%
-kinds = {"": T(en="own code, own switches", ko="제 코드, 제 스위치"), "_other_code": T(en="B's code, A's switches, against A", ko="B의 코드, A의 스위치, A와 비교"),
-         "_other_switches": T(en="the same, against B", ko="같은 결과, B와 비교"), "_mean_code": T(en="mean code, own switches", ko="평균 코드, 제 스위치"),
-         "_zero_code": T(en="code of zeros, own switches", ko="0으로 채운 코드, 제 스위치"), "_random_switches": T(en="own code, random switches", ko="제 코드, 무작위 스위치")}
+kinds = {"": T(en="own code, own switches", ko="원래 코드, 원래 스위치"), "_other_code": T(en="B's code, A's switches, against A", ko="B의 코드, A의 스위치, A와 비교"),
+         "_other_switches": T(en="the same, against B", ko="같은 결과, B와 비교"), "_mean_code": T(en="mean code, own switches", ko="평균 코드, 원래 스위치"),
+         "_zero_code": T(en="code of zeros, own switches", ko="0으로 채운 코드, 원래 스위치"), "_random_switches": T(en="own code, random switches", ko="원래 코드, 무작위 스위치")}
 
 def mean_and_sd(variant, metric="miou"):
     values = torch.tensor([row[metric] for row in results["rows"] if row["variant"] == variant], dtype=torch.double)
