@@ -402,7 +402,7 @@ figures.images([photo, *(strength[name] for name in chosen)], kinds=["photo", *[
 # %% [markdown] lang="ko"
 # ### 스위치 하나를 끝까지 따라가기
 #
-# 주장 3.6에 따르면 스위치는 거울처럼 짝을 이뤄요. 하나를 골라 따라가 볼게요. `unpool1`을 지난 맵에서 가장 큰 값의 자리는 `pool1`의 칸 하나가 정해 줬어요. 그 칸의 스위치는 인코더가 같은 단계에서, 같은 사진을 보고 적어 둔 거예요. 다른 단계도 모두 그런지 빠짐없이 확인해요.
+# 주장 3.6에 따르면 스위치는 거울처럼 짝을 이뤄요. 하나를 골라 따라가 볼게요. `unpool1`을 지난 맵에서 가장 큰 값이 놓인 자리는 `pool1`의 칸 하나가 정해 줬어요. 그 칸의 스위치는 인코더가 같은 단계에서, 같은 사진을 보고 적어 둔 거예요. 다른 단계도 모두 그런지 빠짐없이 확인해요.
 
 # %% tags=["claim-3.6", "nbval-check-output"]
 mirrored = {}
@@ -434,7 +434,7 @@ labs.follow_switch()
 # ## 학습해 보기
 #
 # DeconvNet은 합성곱 열세 개, 병목, 디컨볼루션 열세 개가 한 줄로 이어져 있고, 옆으로 돌아가는 길이 없어요. 그래서 여기처럼 짧게 학습하면 처음부터 시작해서는 거의 배우지 못해요. 논문도 처음부터 시작하지 않아요. 인코더가 ImageNet으로 학습해 둔 VGG16이거든요. 여기서는 채널을 8분의 1로 줄인 01장의 FCN-8s를 같은 64x64 거리 그림으로 먼저 학습시키고, 그 몸통을 가져다 써요.
-# 물려받은 합성곱 열세 개는 10분의 1의 학습률로 계속 배우고, fc6과 디코더는 처음부터 배워요. 여기서 fc6은 2x2칸을 덮어요. 그래야 논문처럼 코드가 칸 하나가 되거든요. 층마다 뒤에 배치 정규화를 붙였어요. GPU와 CamVid가 있다면 `DATA = "camvid"`로 바꿔 보세요. 원래 크기의 네트워크를 학습시켜요.
+# 물려받은 합성곱 열세 개는 10분의 1의 학습률로 계속 배우고, 나머지는 처음부터 배워요. 여기서 fc6은 2x2칸을 덮어요. 그래야 논문처럼 코드가 칸 하나가 되거든요. 층마다 뒤에 배치 정규화를 붙였어요. GPU와 CamVid가 있다면 `DATA = "camvid"`로 바꿔 보세요. 원래 크기의 네트워크를 학습시켜요.
 
 # %% tags=["parameters"]
 DATA = "streets"
@@ -492,7 +492,7 @@ figures.table([[name, f"{s.miou:.1%}", f"{s.boundary_iou:.1%}"] for name, s in f
 # Back to the first complaint. `segcourse bench chapter 03` trained four networks on streets of 128x192 with three seeds each, all with as many steps: a VGG16 cut where a cell sees 40 pixels; DeconvNet on the whole picture; DeconvNet on object proposals, whose maps are merged; and the same in two stages. The recall of an object is the share of its pixels that got its class, and objects are sorted by their size, the square root of their pixels.
 
 # %% [markdown] lang="ko"
-# 합친 결과는 DeconvNet 혼자보다 좋지만 FCN-8s 혼자보다는 나빠요. 여기서는 더 나은 쪽을 혼자 쓰는 편이 나아요. 논문에서는 평균 낸 결과가 둘 다보다 좋았어요. FCN-8s가 62.2, DeconvNet이 69.6, 둘을 합치면 71.7이에요(VOC 2012 test).
+# FCN-8s와 합치면 DeconvNet 혼자일 때보다 좋아지지만, FCN-8s 혼자일 때보다는 나빠져요. 여기서는 더 나은 쪽을 혼자 쓰는 편이 나아요. 논문에서는 평균 낸 결과가 어느 쪽보다도 좋았어요. FCN-8s가 62.2, DeconvNet이 69.6, 둘을 합치면 71.7이에요(VOC 2012 test).
 #
 # ## 큰 물체와 작은 물체
 #
@@ -609,7 +609,7 @@ assert all(one_cell[size] < fixed[size] for size in (8, 16, 32)) and one_cell[64
 # The paper's cure are the boxes, since they bring every object to one size. Here they help only at the large end. Small things come out worse than before: the network now has to learn every scale at once, and 600 steps are few for that. So this experiment refutes the claim, but it does not show that the boxes are better.
 
 # %% [markdown] lang="ko"
-# **해법이 아니에요.** 칸 하나가 사진 전체를 보니까 가장 큰 물체는 40픽셀 창보다 더 잘 찾아요. 하지만 그보다 작은 물체는 크기를 가리지 않고 더 놓쳐요. 전부를 보는 칸도 크기가 고정된 수용 영역이기는 마찬가지예요. 다만 클 뿐이에요. 놓치는 쪽이 한쪽 끝에서 반대쪽 끝으로 옮겨 갔을 뿐이죠.
+# **해법이 아니에요.** 칸 하나가 사진 전체를 보니까 가장 큰 물체는 40픽셀 창보다 더 잘 찾아요. 하지만 그보다 작은 물체는 어느 크기든 더 놓쳐요. 전부를 보는 칸도 크기가 고정된 수용 영역이기는 마찬가지예요. 다만 클 뿐이에요. 놓치는 쪽이 한쪽 끝에서 반대쪽 끝으로 옮겨 간 거예요.
 #
 # 논문의 해법은 상자예요. 어떤 물체든 같은 크기로 맞춰 주니까요. 그런데 여기서는 큰 쪽에서만 도움이 돼요. 작은 물체는 오히려 더 못 찾아요. 이제 온갖 크기를 한꺼번에 배워야 하는데 600스텝으로는 모자라거든요. 그러니 이 실험에서 주장이 틀렸다는 것은 알 수 있어도, 상자가 더 낫다고 말할 수는 없어요.
 
@@ -651,7 +651,7 @@ assert len(looks) == len(places) == 12 and gap < 1e-6
 #
 # ### 쉬운 것부터
 #
-# 주장 3.7에는 학습을 돕는 방법이 두 가지 나와요. 하나는 29번 들어가는 배치 정규화예요. 다른 하나는 **커리큘럼 학습**(curriculum learning)이에요. 첫 단계의 크롭은 한가운데에 물체가 하나 있고, 그 물체에만 레이블을 달아요. 둘째 단계에서는 후보 영역을 쓰고, 그 안에 있는 것에 모두 레이블을 달아요. 두 가지 크롭을 볼게요.
+# 주장 3.7에는 학습을 돕는 방법이 두 가지 나와요. 하나는 29번 들어가는 배치 정규화예요. 다른 하나는 **커리큘럼 학습**(curriculum learning)이에요. 첫 단계의 크롭에는 한가운데에 물체가 하나 있고, 그 물체에만 레이블을 달아요. 둘째 단계에서는 후보 영역을 쓰고, 그 안에 있는 것에 모두 레이블을 달아요. 두 가지 크롭을 볼게요.
 
 # %% tags=["for-claim-3.7"]
 few = datasets.load("streets", "train", size=(128, 192), length=8)
@@ -733,7 +733,7 @@ figures.table([[name, mean_and_sd(f"deconvnet{kind}"), mean_and_sd(f"segnet{kind
 # What does that mean for the paper's story, in which a network grows a shape out of one cell's knowledge? It does not refute it: our network is narrow, saw 600 drawn streets for 300 steps, and its batch normalisation at the single cell has 8 numbers to go by, which makes a code noisy and easy to learn to ignore. The paper's network had millions of crops. But a sharp outline behind a bottleneck proves nothing about the bottleneck, as long as the switches go around it. Only a swap can tell.
 
 # %% [markdown] lang="ko"
-# **사진은 스위치를 타고 건너가요.** A의 코드 자리에 B의 코드를 넣어도 레이블은 A의 것 그대로예요. 여러 코드의 평균이나 0을 넣어도 DeconvNet은 알아차리지도 못해요. 네트워크에서 가장 넓은 두 층이 모인 병목이 놀고 있는 셈이에요. SegNet의 코드는 2x2칸이고, 일을 조금 해요. B의 코드를 넣으면 한두 점이 내려가고, 0을 넣으면 훨씬 많이 내려가요. 디코더가 0으로만 된 코드를 본 적이 없으니까요. 하지만 이 사진을 하나도 모르는 평균 코드를 넣으면 원래 코드를 넣을 때와 거의 같아요.
+# **사진은 스위치를 타고 건너가요.** A의 코드 자리에 B의 코드를 넣어도 레이블은 A의 것 그대로예요. 여러 코드의 평균이나 0을 넣어도 DeconvNet은 알아차리지도 못해요. 네트워크에서 가장 넓은 두 층이 모인 병목이 놀고 있는 셈이에요. SegNet의 코드는 2x2칸이고, 일을 조금 해요. B의 코드를 넣으면 한두 점이 내려가고, 0을 넣으면 훨씬 많이 내려가요. 디코더가 0으로만 된 코드를 본 적이 없으니까요. 하지만 이 사진을 하나도 모르는 평균 코드를 넣어도 결과는 원래 코드와 거의 같아요.
 # 스위치를 무작위로 바꾸면 둘 다 무너져요. 스위치는 *어디*만 나르는 게 아니에요. 이웃한 네 값 가운데 어느 것이 가장 컸는지를 여러 채널에, 다섯 단계에 걸쳐 적어 두니까 거기 *무엇*이 있었는지도 많이 알려 줘요.
 #
 # 그렇다면 칸 하나에 담긴 지식에서 모양을 키워 낸다는 논문의 이야기는 어떻게 될까요? 이 결과로 틀렸다고 할 수는 없어요. 여기서 쓴 네트워크는 좁고, 거리 그림 600장으로 300스텝만 배웠어요. 칸이 하나뿐인 병목에서 배치 정규화는 숫자 8개만 보고 평균과 퍼진 정도를 재요. 그래서 코드가 흔들리고, 네트워크는 그런 코드를 무시하도록 배우기 쉬워요. 논문의 네트워크는 크롭을 수백만 장 봤어요. 그래도 스위치가 병목을 돌아가는 한, 병목 뒤에서 윤곽이 또렷하게 나왔다고 병목이 일했다는 증거는 되지 않아요. 바꿔 끼워 봐야만 알 수 있어요.
