@@ -257,7 +257,7 @@ assert gap < 1e-12 and grows == ["fc6_deconv", "unpool5", "unpool4", "unpool3", 
 # by *unpooling*. Unpooling places, deconvolution fills in. Further down we take each of them out and see what is left.
 
 # %% [markdown] lang="ko"
-# 맞는 주장이에요. 디코더(decoder)의 디컨볼루션 열세 개 가운데 맵을 키우는 것은 하나도 없어요. 하나같이 가중치를 거꾸로 적어 놓은 보통 합성곱이에요(그 규칙은 연습 문제 3에서 직접 찾아보세요). 칸 하나를 첫 격자로 펼치는 `fc6_deconv`만 맵을 키워요. 나머지는 모두
+# 맞는 주장이에요. 디코더(decoder)의 디컨볼루션 열세 개 가운데 맵을 키우는 것은 하나도 없어요. 하나같이 가중치를 거꾸로 적어 놓은 보통 합성곱이에요(그 규칙은 연습 문제 3에서 직접 찾아보세요). 칸 하나를 첫 격자로 펼치는 `fc6_deconv`가 맵을 한 번 키우고, 그 밖에는 모두
 # *언풀링*이 키워요. 언풀링이 자리에 놓고 디컨볼루션이 채워요. 조금 뒤에 둘을 하나씩 빼 보고 무엇이 남는지 볼 거예요.
 
 # %% [markdown] lang="en"
