@@ -89,8 +89,8 @@ exercises.claims.sheet("03")
 # %% [markdown] lang="ko"
 # ## 손으로 해 보는 연산 1 · 자리를 기억하는 풀링
 #
-# 최대 풀링은 숫자 네 개 가운데 가장 큰 것만 남기고 세 개를 버려요. 그런데 모르는 사이에 하나를 더 버려요. 가장 큰 값이 넷 중 *어느* 자리에 있었는지예요. 그걸 적어 둔 것이 **스위치 변수**(switch variable), 줄여서 스위치예요. 풀링한 값마다 원래 있던 자리를 하나씩,
-# 맵을 글 읽는 순서로 세어 적어요. 4x4 맵이라면 자리는 0번부터 15번까지예요.
+# 최대 풀링은 숫자 네 개 가운데 가장 큰 것만 남기고 세 개를 버려요. 그런데 모르는 사이에 하나를 더 버려요. 가장 큰 값이 넷 중 *어느* 자리에 있었는지예요. 그걸 적어 둔 것이 **스위치 변수**(switch variable), 줄여서 스위치예요. 풀링한 값마다 원래 있던 자리의 번호를
+# 적어요. 번호는 글 읽는 순서로 매겨요. 4x4 맵이라면 자리는 0번부터 15번까지예요.
 
 # %% tags=["nbval-check-output"]
 numbers = [[1, 3, 2, 0], [4, 2, 1, 5], [0, 6, 2, 2], [1, 3, 7, 1]]
@@ -138,7 +138,7 @@ figures.grids([(numbers, "input", T(en="the largest of each block", ko="블록�
 # %% [markdown] lang="ko"
 # ### 스위치가 없으면 잃는 것
 #
-# 변의 길이가 홀수인 맵에서 패키지 함수와 torch를 비교해 볼게요. 그다음에는 주장의 뒷부분을 확인해요. 맵의 2x2 블록을 저마다 반 바퀴씩 돌리면, 최댓값은 그대로인데 자리는 모두 바뀌어요. 풀링하고 나면 두 맵은 끝자리까지 똑같아요. 어떤 방법으로 되돌려야
+# 변의 길이가 홀수인 맵에서 패키지 함수와 torch를 비교해 볼게요. 그다음에는 되돌릴 때 정말로 자리를 *알아야만* 하는지 확인해요. 맵의 2x2 블록을 저마다 반 바퀴씩 돌리면, 최댓값은 그대로인데 자리는 모두 바뀌어요. 풀링하고 나면 두 맵은 끝자리까지 똑같아요. 어떤 방법으로 되돌려야
 # 둘을 구별할 수 있을까요? 언풀링 말고도 스위치를 쓰지 않는 방법 세 가지를 함께 시험해요. 블록의 왼쪽 위 칸에 놓기(bed of nails), 블록 전체를 채우기(최근접), 그리고 쌍선형 보간이에요.
 
 # %% tags=["claim-3.5", "nbval-check-output"]
@@ -170,7 +170,7 @@ assert gap < 1e-12 and torch.equal(kept, pooled) and torch.equal(one, other) and
 # %% [markdown] lang="ko"
 # 풀링하는 순간 자리는 사라져요. 아무리 매끄럽게 보간해도 적어 두지 않은 것은 되살릴 수 없어요. 스위치를 적는 데는 숫자 네 개마다 2비트면 돼요.
 #
-# ### 풀링의 역연산일까요?
+# ### 언풀링은 풀링의 역연산일까요?
 #
 # 01장에는 디컨볼루션이 합성곱을 되돌린다는 주장이 있었고, 틀렸어요. 이번 주장은 그 쌍둥이예요. 언풀링이 풀링을 되돌린다는 거예요. 사실은 질문이 두 개예요. 언풀링하고 나서 풀링하면 처음 것이 돌아올까요? 풀링하고 나서 언풀링하면요?
 
@@ -202,12 +202,12 @@ assert forth and torch.equal(below, (y - 0.5).clamp(min=0)) and (y < 0.5).any() 
 # Move a maximum inside its window and watch where it lands. Then look at the four ways back side by side, and at pooling, unpooling, pooling again.
 
 # %% [markdown] lang="ko"
-# 반만 맞았네요. 한쪽 방향은 음수만 없으면 정확히 맞아요. 0 사이에 놓인 음수는 최댓값이 되지 못하거든요. ReLU를 지난 값은 음수가 *아니니까* 네트워크는 늘 잘 맞는 쪽에 있어요. 반대 방향에서는 숫자 넷 중 셋이 사라져요. 셋째 줄도 눈여겨보세요.
+# 반만 맞았네요. 한쪽 방향은 음수만 없으면 정확히 맞아요. 0 사이에 놓인 음수는 최댓값이 되지 못하거든요. ReLU를 지난 값은 음수가 *아니니까* 네트워크는 늘 잘 맞는 쪽에 있어요. 반대 방향에서는 숫자 넷 중 셋이 사라져요. 셋째 줄 끝의 내적도 눈여겨보세요.
 # 스위치를 고정해 두면 풀링과 언풀링의 관계는 합성곱과 전치 합성곱의 관계와 같아요. 언풀링은 풀링의 전치예요.
 #
 # ## 실험실 · 스위치
 #
-# 최댓값을 창 안에서 옮기면서 어디에 떨어지는지 지켜보세요. 그런 다음 되돌리는 네 방법을 나란히 놓고 보고, 풀링하고 언풀링하고 다시 풀링해 보세요.
+# 최댓값을 창 안에서 옮기면서 어디에 놓이는지 지켜보세요. 그런 다음 되돌리는 네 방법을 나란히 놓고 보고, 풀링하고 언풀링하고 다시 풀링해 보세요.
 
 # %% tags=["lab"]
 labs.switches()
@@ -225,7 +225,7 @@ labs.switches()
 #
 # ## 손으로 해 보는 연산 2 · 아무것도 키우지 않는 디컨볼루션
 #
-# 언풀링한 맵에는 값 하나마다 0이 세 개씩 있어요. 이 빈자리를 채우는 것이 언풀링 사이에 있는 층이에요. 논문은 이 층을 디컨볼루션이라고 부르고, 네트워크 이름도 여기서 따왔어요. 그런데 스트라이드가 1이에요. 숫자 하나에 3x3 도장을 찍고 *한* 칸 옮겨서 또 찍으면,
+# 언풀링한 맵에는 값 하나마다 0이 세 개씩 있어요. 이 빈자리는 언풀링 사이에 있는 층이 채워요. 논문은 이 층을 디컨볼루션이라고 부르고, 네트워크 이름도 여기서 따왔어요. 그런데 스트라이드가 1이에요. 숫자 하나에 3x3 도장을 찍고 *한* 칸 옮겨서 또 찍으면,
 # 결과는 입력과 크기가 같아요. 그렇다면 이 층은 대체 어떤 층일까요?
 
 # %% tags=["for-claim-3.1"]
@@ -257,7 +257,7 @@ assert gap < 1e-12 and grows == ["fc6_deconv", "unpool5", "unpool4", "unpool3", 
 # by *unpooling*. Unpooling places, deconvolution fills in. Further down we take each of them out and see what is left.
 
 # %% [markdown] lang="ko"
-# 맞는 주장이에요. 디코더(decoder)의 디컨볼루션 열세 개 가운데 맵을 키우는 것은 하나도 없어요. 하나같이 가중치를 거꾸로 적어 놓은 보통 합성곱이에요(그 규칙은 연습 문제 3에서 직접 찾아보세요). 칸 하나를 첫 격자로 펼치는 `fc6_deconv`만 맵을 키워요. 나머지는 모두
+# 맞는 주장이에요. 언풀링 뒤에 오는 디컨볼루션 열세 개 가운데 맵을 키우는 것은 하나도 없어요. 하나같이 가중치를 거꾸로 적어 놓은 보통 합성곱이에요(그 규칙은 연습 문제 3에서 직접 찾아보세요). 칸 하나를 첫 격자로 펼치는 `fc6_deconv`가 맵을 한 번 키우고, 그 밖에는 모두
 # *언풀링*이 키워요. 언풀링이 자리에 놓고 디컨볼루션이 채워요. 조금 뒤에 둘을 하나씩 빼 보고 무엇이 남는지 볼 거예요.
 
 # %% [markdown] lang="en"
@@ -304,7 +304,7 @@ figures.receptive_field(figures.photo("chelsea", size=(160, 160)), [ops.receptiv
 # *effective* receptive field. The 404 pixels of FCN's field are no promise that a large thing is really seen as a whole.
 
 # %% [markdown] lang="ko"
-# 커널이나 스트라이드, 팽창률을 바꾸면 수용 영역은 저절로 바뀌어요. 수용 영역이라는 손잡이가 따로 있지는 않아요. 그러니 반만 맞는 말이에요. 그리고 식이 약속한 92픽셀 가운데 실제로 일을 하는 곳은 한가운데예요. 학습하지 않은 몸통에서는 영향의 절반이 넓이의 4분의 1도 안 되는 곳에서 와요. 이것이
+# 커널이나 스트라이드, 팽창률을 바꾸면 수용 영역은 저절로 바뀌어요. 수용 영역이라는 손잡이가 따로 있지는 않아요. 그러니 반만 맞는 말이에요. 그리고 식에서는 92픽셀이 나왔지만, 실제로 일을 많이 하는 곳은 한가운데예요. 학습하지 않은 몸통에서는 영향의 절반이 넓이의 4분의 1도 안 되는 곳에서 와요. 이것이
 # *유효* 수용 영역이에요. FCN의 수용 영역이 404픽셀이라고 해서 커다란 물체를 정말 통째로 본다는 보장은 없어요.
 
 # %% [markdown] lang="en"
@@ -315,7 +315,7 @@ figures.receptive_field(figures.photo("chelsea", size=(160, 160)), [ops.receptiv
 # %% [markdown] lang="ko"
 # ## 네트워크
 #
-# 주장 3.4에 따르면 이미지를 1x1까지 줄였다가 다시 키워요. 채널만 16분의 1로 줄이고 크기는 논문 그대로 해서 전체 길을 따라가 볼게요. 앞쪽 절반인 **인코더**(encoder)는 완전 연결층을 합성곱으로 바꾼 VGG16이에요. fc6이 7x7 격자를 통째로 덮으니 남는 것은 칸 하나예요. 뒤쪽 절반인 **디코더**는
+# 주장 3.4에 따르면 이미지를 1x1까지 줄였다가 다시 키워요. 채널만 16분의 1로 줄이고 크기는 논문 그대로 둔 채 전체 길을 따라가 볼게요. 앞쪽 절반인 **인코더**(encoder)는 완전 연결층을 합성곱으로 바꾼 VGG16이에요. fc6이 7x7 격자를 통째로 덮으니 남는 것은 칸 하나예요. 뒤쪽 절반인 **디코더**(decoder)는
 # 앞쪽을 거울에 비춘 모양이에요. 그 사이의 칸 하나가 **병목**(bottleneck)이고, 거기 담긴 값을 *코드*라고 부를게요.
 
 # %% tags=["claim-3.4", "nbval-check-output"]
@@ -338,7 +338,7 @@ assert down[-1] == (1, 1) and [*reversed(down[:-1])] == up and back[-1] == ("seg
 # %% [markdown] lang="ko"
 # 되돌아오는 길에 나오는 크기는 모두 가는 길에 있던 크기예요. 그래야 스위치를 쓸 수 있거든요. 스위치는 거울처럼 맞은편으로 건너가요. pool5에서 unpool5로, pool1에서 unpool1로요.
 #
-# 원래 크기에서는 fc6 하나의 가중치가 VGG16의 합성곱을 모두 합친 것보다 많아요. 세어 볼게요. 그 옆에는 SegNet을 놓았어요. 가운데의 fc6과 fc7을 빼고 스위치만 남긴 형제 같은 네트워크예요.
+# 원래 크기에서는 fc6 하나의 가중치가 VGG16의 합성곱을 모두 합친 것보다 많아요. 세어 볼게요. 그 옆에는 SegNet을 놓았어요. 가운데의 fc6과 fc7을 빼고 스위치는 그대로 둔 형제 같은 네트워크예요.
 
 # %% tags=["nbval-check-output"]
 def count(model, kind=None):
@@ -368,7 +368,7 @@ figures.table(rows, [T(en="the way back", ko="되돌아가는 길"), T(en="map",
 # %% [markdown] lang="ko"
 # ## 덩어리에서 윤곽까지
 #
-# 크기 이야기는 이쯤 할게요. `training.switches.load()`는 그린 거리로 학습해 둔 작은 DeconvNet이에요. 가중치는 논문의 100분의 1도 안 돼요. 사진을 넣고 디코더의 층마다 멈춰서 볼게요. 맵은 거기까지 무엇을 알게 되었을까요? 층마다 채널이 많으니 채널 값의 크기를 평균 내서 봐요. 값이 큰 곳일수록 밝아요.
+# 크기 이야기는 이쯤 할게요. `training.switches.load()`는 거리 그림으로 학습해 둔 작은 DeconvNet이에요. 가중치 수는 논문의 100분의 1도 안 돼요. 여기 넣는 그림은 칸 하나로 줄어드는 정사각형보다 커서, 코드가 작은 맵으로 남아요. 그림을 넣고 디코더의 층마다 멈춰서 볼게요. 맵은 거기까지 무엇을 알게 되었을까요? 층마다 채널이 많으니 값의 절댓값을 채널끼리 평균 내서 봐요. 큰 곳일수록 밝아요.
 
 # %% tags=["for-claim-3.6", "for-claim-3.2a"]
 network, scenes = training.switches.load(), datasets.load("streets", "test", size=training.switches.SIZE)
@@ -402,7 +402,7 @@ figures.images([photo, *(strength[name] for name in chosen)], kinds=["photo", *[
 # %% [markdown] lang="ko"
 # ### 스위치 하나를 끝까지 따라가기
 #
-# 주장 3.6에 따르면 스위치는 거울처럼 맞은편에 저장돼요. 하나를 골라 따라가 볼게요. `unpool1`을 지난 맵에서 값이 가장 큰 자리는 `pool1`의 칸 하나에서 왔어요. 그 칸의 스위치는 인코더가 같은 단계에서, 같은 사진을 보고 적어 둔 거예요. 다른 단계도 모두 그런지 빠짐없이 확인해요.
+# 주장 3.6에 따르면 스위치는 거울처럼 짝을 이뤄요. 하나만 먼저 볼게요. 인코더는 같은 단계에서 같은 사진을 보고 `pool1`의 창마다 최댓값이 있던 자리를 적어 뒀어요. `unpool1`을 지난 맵에서 가장 큰 값은 그 가운데 한 자리에 있어야 해요. 정말 그럴까요? 다른 값도, 다른 단계도 그럴까요? 빠짐없이 확인해요.
 
 # %% tags=["claim-3.6", "nbval-check-output"]
 mirrored = {}
@@ -419,7 +419,7 @@ assert all(mirrored.values()) and len(mirrored) == 5
 # Then follow a single switch in the lab: point at a pixel of the picture, go down with it through five poolings, and up again.
 
 # %% [markdown] lang="ko"
-# 실험실에서 사진의 픽셀 하나를 가리켜, 풀링 다섯 번을 따라 내려갔다가 다시 올라와 보세요.
+# 이제 실험실에서 스위치 하나를 따라가 보세요. 사진의 픽셀 하나를 가리키고, 풀링 다섯 번을 따라 내려갔다가 다시 올라와 보세요.
 
 # %% tags=["lab"]
 labs.follow_switch()
@@ -433,8 +433,8 @@ labs.follow_switch()
 # %% [markdown] lang="ko"
 # ## 학습해 보기
 #
-# DeconvNet은 합성곱 열세 개, 병목, 디컨볼루션 열세 개가 한 줄로 이어지고, 이걸 돌아가는 길은 없어요. 그래서 짧은 시간에 처음부터 학습하면 거의 배우지 못해요. 논문도 처음부터 시작하지 않았어요. 인코더는 ImageNet으로 학습해 둔 VGG16이에요. 여기서는 채널을 8분의 1로 줄인 01장의 FCN-8s를 먼저 같은 64x64 거리 그림으로 학습시키고, 그 몸통을 가져다 써요.
-# 합성곱 열세 개를 물려받아 10분의 1의 학습률로 계속 배우고, 나머지는 처음부터 배워요. fc6은 논문처럼 코드가 칸 하나가 되도록 2x2로 줄였어요. 층마다 배치 정규화가 뒤따라요. GPU와 CamVid가 있다면 `DATA = "camvid"`로 바꿔 보세요. 원래 크기의 네트워크를 학습시켜요.
+# DeconvNet은 합성곱 열세 개, 병목, 디컨볼루션 열세 개가 한 줄로 이어져 있고, 스킵 연결은 하나도 없어요. 그래서 여기처럼 짧게 학습하면 처음부터 시작해서는 얼마 배우지 못해요. 논문도 처음부터 시작하지 않아요. 인코더가 ImageNet으로 학습해 둔 VGG16에서 출발하거든요. 여기서는 채널을 8분의 1로 줄인 01장의 FCN-8s를 같은 64x64 거리 그림으로 먼저 학습시키고, 그 몸통을 가져다 써요.
+# 물려받은 합성곱 열세 개는 10분의 1의 학습률로 계속 배우고, 나머지는 처음부터 배워요. 여기서 fc6은 2x2칸을 덮어요. 그래야 논문처럼 코드가 칸 하나가 되거든요. 마지막 층만 빼고 층마다 뒤에 배치 정규화를 붙였어요. GPU와 CamVid가 있다면 `DATA = "camvid"`로 바꿔 보세요. 원래 크기의 네트워크를 학습시켜요.
 
 # %% tags=["parameters"]
 DATA = "streets"
@@ -454,7 +454,7 @@ fcn, fcn_row = experiment.teacher(SEED, callbacks=[figures.LiveCurve()])
 # Then DeconvNet with that trunk:
 
 # %% [markdown] lang="ko"
-# 그 몸통으로 DeconvNet을 학습시켜요.
+# 이제 그 몸통으로 DeconvNet을 학습시켜요.
 
 # %% tags=["train"]
 model, scores, row = experiment.run("deconvnet", seed=SEED, callbacks=[figures.LiveCurve()])
@@ -473,9 +473,11 @@ figures.prediction_rows(pictures, truths, [training.predict(model, picture) for 
 # The paper's best result is not DeconvNet's alone but an **ensemble** with FCN-8s. The two err differently, it argues: the FCN gets the coarse shape, DeconvNet the detail. The paper averages the two maps of class probabilities. The released code does something else: it sets FCN's negative scores to zero, multiplies DeconvNet's scores by them, and takes the softmax afterwards. Here are both, with the two networks that you have just trained.
 
 # %% [markdown] lang="ko"
+# 넓은 영역은 제자리에 있지만 가장자리가 들쭉날쭉해요. 이제 보행자와 기둥, 표지판을 찾아보세요. DeconvNet은 하나도 찾지 못했어요.
+#
 # ### 앙상블
 #
-# 논문의 가장 좋은 결과는 DeconvNet 혼자가 아니라 FCN-8s와 함께한 **앙상블**에서 나왔어요. FCN은 큰 모양을, DeconvNet은 세부를 잘 잡아서 틀리는 곳이 서로 다르다는 거예요. 논문에서는 두 네트워크의 클래스 확률 맵을 평균 내요. 공개된 코드는 달라요. FCN의 점수가 양수인 곳에서 DeconvNet의 점수에 그 점수를 곱한 다음 소프트맥스를 취해요. 방금 학습한 두 네트워크로 둘 다 해 볼게요.
+# 논문에서 가장 좋은 결과는 DeconvNet 혼자가 아니라, FCN-8s와 함께 만든 **앙상블**에서 나왔어요. FCN은 큰 모양을, DeconvNet은 세부를 잘 잡아서 틀리는 곳이 서로 다르다는 거예요. 논문에서는 두 네트워크의 클래스 확률 맵을 평균 내요. 공개된 코드는 달라요. FCN의 점수 가운데 음수를 0으로 바꾸고, 그 값을 DeconvNet의 점수에 곱한 다음 소프트맥스를 씌워요. 방금 학습시킨 두 네트워크로 두 방법을 다 해 볼게요.
 
 # %%
 images, labels = test.stack(range(len(test)))
@@ -494,11 +496,11 @@ figures.table([[name, f"{s.miou:.1%}", f"{s.boundary_iou:.1%}"] for name, s in f
 # Back to the first complaint. `segcourse bench chapter 03` trained four networks on streets of 128x192, with three seeds each and all for the same number of steps: a VGG16 cut where a cell sees 40 pixels; DeconvNet on the whole picture, squeezed into the network's square; DeconvNet on one object proposal after another, whose maps are merged (more on proposals below); and the same in two stages. The recall of an object is the share of its pixels that got its class, and its size is the square root of its number of pixels. At which sizes will each of them fail? Say it before you look.
 
 # %% [markdown] lang="ko"
-# FCN-8s와 합치면 DeconvNet은 좋아지지만 FCN-8s는 나빠져요. 여기서는 나은 쪽 혼자가 더 나아요. 논문에서는 평균이 둘 다보다 높았어요. FCN-8s가 62.2, DeconvNet이 69.6, 둘을 합치면 71.7이에요(VOC 2012 test).
+# 어느 방법으로든 FCN-8s와 합치면 DeconvNet 혼자일 때보다 좋아지지만, FCN-8s 혼자일 때보다는 나빠져요. 한 번 학습한 이 결과에서는 더 나은 쪽을 혼자 쓰는 편이 나아요. 논문에서는 평균 낸 결과가 어느 쪽보다도 좋았어요. FCN-8s가 62.2, DeconvNet이 69.6, 둘을 합치면 71.7이에요(VOC 2012 test).
 #
 # ## 큰 물체와 작은 물체
 #
-# 첫 번째 불만으로 돌아갈게요. `segcourse bench chapter 03`으로 네트워크 네 개를 128x192 거리 그림에서 시드 3개씩 미리 학습시켜 두었어요. 스텝 수는 모두 같아요. 칸 하나가 40픽셀을 보는 곳에서 자른 VGG16, 사진을 통째로 보는 DeconvNet, 후보 영역(object proposal)마다 예측해서 합치는 DeconvNet, 그리고 이걸 두 단계로 학습한 DeconvNet이에요. 물체의 재현율은 물체의 픽셀 가운데 제 클래스를 받은 몫이고, 물체는 픽셀 수의 제곱근으로 잰 크기에 따라 나눠요.
+# 첫 번째 불만으로 돌아갈게요. `segcourse bench chapter 03`으로 네트워크 네 개를 128x192 거리 그림에서 시드 3개씩 미리 학습시켜 두었어요. 스텝 수는 모두 같아요. 첫째는 칸 하나가 40픽셀을 보는 곳에서 자른 VGG16, 둘째는 사진을 통째로 네트워크의 정사각형 크기에 맞춰 줄여서 보는 DeconvNet이에요. 셋째는 후보 영역(object proposal)을 하나씩 보고 맵을 합치는 DeconvNet(후보 영역은 아래에서 더 이야기해요), 넷째는 셋째를 두 단계로 학습시킨 거예요. 물체의 재현율은 그 물체의 픽셀 가운데 클래스를 맞힌 비율이고, 물체의 크기는 픽셀 수의 제곱근이에요. 저마다 어떤 크기에서 놓칠까요? 보기 전에 먼저 골라 보세요.
 
 # %% tags=["for-claim-3.2", "for-claim-3.4a", "for-claim-3.7"]
 results = training.experiments.get("03").results()
@@ -515,7 +517,7 @@ def mean(variant, metric="miou"):
 # %% tags=["look"]
 called = {"forty_pixels": T(en="40 pixels", ko="40픽셀"), "whole": T(en="whole picture", ko="사진 통째로"), "one_stage": T(en="proposals", ko="후보 영역")}
 figures.lines({name: (list(recall(variant)), list(recall(variant).values())) for variant, name in called.items()}, as_percent=True,
-              x_label=T(en="size of the object, pixels (from)", ko="물체의 크기, 픽셀(이상)"), y_label=T(en="recall", ko="재현율"))
+              x_label=T(en="size of the object, pixels (from)", ko="물체의 크기(몇 픽셀부터)"), y_label=T(en="recall", ko="재현율"))
 
 # %% tags=["claim-3.2", "nbval-check-output"]
 fixed = recall("forty_pixels")
@@ -529,7 +531,7 @@ assert fixed[min(fixed)] < fixed[best] and fixed[max(fixed)] < fixed[best]
 # It holds. The field of 40 pixels does best with things of about its own size, and loses at both ends, in every seed. At the small end the field is not the only culprit: a map of stride 4 can hardly draw a pole of 3 pixels. And the large end rests on few objects, 5 in 50 pictures.
 
 # %% [markdown] lang="ko"
-# 맞는 주장이에요. 40픽셀 창은 크기가 저와 비슷한 물체에 가장 강하고, 양쪽 끝으로 갈수록 놓쳐요. 다만 작은 쪽이 모두 창 탓은 아니에요. 스트라이드가 4인 맵으로는 3픽셀짜리 기둥을 그릴 수 없으니까요. 큰 쪽은 사진 50장에 물체가 5개뿐이라는 점도 기억해 두세요.
+# 맞는 주장이에요. 40픽셀 창은 창과 크기가 비슷한 물체를 가장 잘 찾고, 그보다 작거나 크면 어느 시드에서나 더 많이 놓쳐요. 다만 작은 물체를 놓치는 것이 모두 창 탓은 아니에요. 스트라이드가 4인 맵으로는 3픽셀짜리 기둥을 그리기 어려우니까요. 큰 물체는 사진 50장에 5개뿐이라는 점도 기억해 두세요.
 
 # %% [markdown] lang="en"
 # ### How much of the picture does one pixel need?
@@ -539,7 +541,7 @@ assert fixed[min(fixed)] < fixed[best] and fixed[max(fixed)] < fixed[best]
 # %% [markdown] lang="ko"
 # ### 픽셀 하나에 사진이 얼마나 필요할까요?
 #
-# 주장 3.2a에 따르면 알아보려면 수용 영역이 *아주* 커야 해요. 위에서 열어 본 네트워크에 사진을 보여 주되, 픽셀 하나를 둘러싼 정사각형 바깥은 모두 회색으로 가려요. 그래도 그 픽셀이 제 클래스를 받는지 세어 볼게요. 정사각형은 사진을 다 덮을 때까지 키워요.
+# 주장 3.2a는 무엇인지 알아보려면 수용 영역이 *아주* 커야 한다고 해요. 위에서 열어 본 네트워크에 사진을 보여 주되, 픽셀 하나를 둘러싼 정사각형 바깥은 모두 회색으로 가려요. 그래도 그 픽셀의 클래스를 얼마나 자주 맞히는지 볼게요. 정사각형은 사진을 다 덮을 때까지 키워요.
 
 # %% tags=["for-claim-3.2a"]
 shown, answers = scenes.stack(range(40))
@@ -547,7 +549,7 @@ shown, (height, width) = datasets.normalise(shown), training.switches.SIZE
 accuracy = {}
 for side in (8, 16, 32, 64, 256):     # en: 256 covers the picture | ko: 256이면 사진을 다 덮어요
     right = []
-    for y, x in ((32, 32), (48, 64), (64, 96)):     # en: three pixels of each picture | ko: 사진마다 세 픽셀
+    for y, x in ((32, 32), (48, 64), (64, 96)):     # en: three pixels of each picture | ko: 사진마다 픽셀 세 개
         masked = torch.zeros_like(shown)
         window = (..., slice(max(y - side // 2, 0), y + side // 2), slice(max(x - side // 2, 0), x + side // 2))
         masked[window] = shown[window]
@@ -558,7 +560,7 @@ for side in (8, 16, 32, 64, 256):     # en: 256 covers the picture | ko: 256이�
 
 # %% tags=["look"]
 figures.lines({T(en="the pixel in the middle", ko="한가운데 픽셀"): (list(accuracy), list(accuracy.values()))}, as_percent=True,
-              x_label=T(en="side of the square that is shown, pixels", ko="보여 준 정사각형의 한 변, 픽셀"), y_label=T(en="right", ko="맞힌 비율"))
+              x_label=T(en="side of the square that is shown, pixels", ko="보여 준 정사각형의 한 변(픽셀)"), y_label=T(en="right", ko="맞힌 비율"))
 
 # %% tags=["claim-3.2a", "nbval-check-output"]
 little, half = accuracy[8] / accuracy[128], accuracy[64] / accuracy[128]
@@ -571,7 +573,7 @@ assert little < 0.5 and half > 0.9
 # Half right. With 8 pixels the network is mostly wrong: it does need the surroundings. But a square of half the picture's width serves about as well as all of it; what is farther away adds next to nothing. (A grey surround is also something that the network never saw in training, so small squares probably do a little worse here than they need to.)
 
 # %% [markdown] lang="ko"
-# 반만 맞았어요. 8픽셀만 보여 주면 네트워크는 거의 틀려요. 둘레를 봐야 하는 것은 맞아요. 하지만 사진 너비의 절반인 정사각형이면 사진 전체를 본 것과 다르지 않아요. 더 먼 곳은 거의 보태는 것이 없어요. (회색으로 가린 사진은 네트워크가 학습할 때 본 적이 없어요. 그래서 작은 정사각형은 원래보다 조금 더 틀려요.)
+# 반만 맞았어요. 8픽셀만 보여 주면 네트워크는 대부분 틀려요. 둘레를 봐야 하는 것은 맞아요. 하지만 한 변이 사진 너비의 절반인 정사각형이면 사진을 다 보여 준 것과 별로 다르지 않아요. 그보다 먼 곳은 보태는 것이 거의 없어요. (회색으로 가린 사진은 네트워크가 학습할 때 본 적이 없어요. 그래서 작은 정사각형에서는 아마 제 실력보다 조금 더 틀릴 거예요.)
 
 # %% [markdown] lang="en"
 # ### Many windows instead of one
@@ -581,7 +583,7 @@ assert little < 0.5 and half > 0.9
 # %% [markdown] lang="ko"
 # ### 창 하나 대신 창 여러 개
 #
-# 크고 작은 물체에 대한 DeconvNet의 진짜 답은 병목이 아니에요. 사진 전체를 한 번에 묻지 않는다는 점이에요. **후보 영역** 생성기가 물체가 있을 만한 상자를 그리면, 상자마다 잘라 내서 네트워크의 정사각형에 맞게 늘이고, 예측하고, 제자리에 붙여요. 논문은 edge boxes를 써요. `training.proposals`는 더 간단해요. 색이 비슷한 조각을 합쳐 나가면서, 그 상자에 대비와 윤곽으로 순위를 매겨요. 상자가 겹치는 픽셀은 점수 중에서 **최댓값**을 가져요.
+# DeconvNet이 크고 작은 물체를 다루는 진짜 비결은 병목이 아니에요. 네트워크에 사진 전체를 한 번에 묻지 않는다는 점이에요. **후보 영역** 생성기가 물체가 있을 만한 상자를 그려요. 그러면 상자마다 잘라 내서 네트워크가 받는 정사각형으로 늘이고, 예측해서 제자리에 붙여요. 논문에서는 edge boxes를 써요. `training.proposals`는 더 간단해요. 색이 비슷한 조각을 합쳐 가며 상자를 만들고, 대비와 윤곽을 보고 순위를 매겨요. 상자가 겹치면 픽셀마다, 클래스마다 점수의 **최댓값**을 남겨요. 실험실에서 맵이 조립되는 모습을 지켜보세요. 오래 배우지 않은 네트워크라서 좋은 결과를 기대하지는 마세요.
 
 # %% tags=["lab"]
 labs.proposals()
@@ -594,14 +596,14 @@ labs.proposals()
 # %% [markdown] lang="ko"
 # ### 칸 하나일까요, 상자 여러 개일까요?
 #
-# 주장 3.4a에 따르면 물체가 너무 크거나 작아서 생기는 문제는 1x1까지 줄이면 풀려요. 위의 그림을 이번에는 숫자로 볼게요. 사진을 통째로 보는 DeconvNet은 사진 한 장을 칸 하나로 줄여요. 상자 25개를 보는 DeconvNet은 상자마다 칸 하나로 줄여요. 네트워크 구조, 처음의 몸통, 스텝 수는 모두 같아요.
+# 주장 3.4a에 따르면 물체가 너무 크거나 작아서 생기는 문제는 1x1까지 줄이면 풀려요. 위 그림의 재현율을 이번에는 숫자로 볼게요. 사진을 통째로 보는 DeconvNet은 사진 한 장을 칸 하나로 줄여요. 상자 25개(하나는 사진 전체예요)를 보는 DeconvNet은 상자마다 칸 하나로 줄여요. 네트워크 구조도, 처음에 물려받은 몸통도, 스텝 수도 같아요.
 
 # %% tags=["claim-3.4a", "nbval-check-output"]
 one_cell, boxes = recall("whole"), recall("one_stage")
 for size in one_cell:
     print(T(en=f"objects from {size} pixels: whole picture", ko=f"{size}픽셀부터, 사진 통째로"), f"{one_cell[size]:.0%}", "|", T(en="25 boxes", ko="상자 25개"), f"{boxes[size]:.0%}")
 fixed = recall("forty_pixels")
-print(T(en="recall below that of 40 pixels, at sizes from:", ko="40픽셀 창보다 낮은 크기:"), [size for size in fixed if one_cell[size] < fixed[size]], "|", T(en="above it, from:", ko="높은 크기:"), [size for size in fixed if one_cell[size] > fixed[size]])
+print(T(en="recall below that of 40 pixels, at sizes from:", ko="재현율이 40픽셀 창보다 낮은 크기:"), [size for size in fixed if one_cell[size] < fixed[size]], "|", T(en="above it, from:", ko="더 높은 크기:"), [size for size in fixed if one_cell[size] > fixed[size]])
 exercises.claims.decide("3.4a")
 assert all(one_cell[size] < fixed[size] for size in (8, 16, 32)) and one_cell[64] > fixed[64] and one_cell[4] < 0.2
 
@@ -611,9 +613,9 @@ assert all(one_cell[size] < fixed[size] for size in (8, 16, 32)) and one_cell[64
 # The paper's cure is the boxes, since they bring every object to one size. Here they help only at the large end. The smallest things come out worse than before: the network now has to learn every scale at once, and 600 steps are probably too few for that. Nor is size all that counts: of the objects here, cars, pedestrians, cyclists, signs and poles, our DeconvNets learn hardly any but the cars. So this experiment refutes the claim, but it does not show that the boxes are better.
 
 # %% [markdown] lang="ko"
-# **약이 되지 않아요.** 칸 하나가 사진 전체를 보니까 가장 큰 물체는 40픽셀 창보다 더 잘 찾아요. 하지만 그보다 작은 것은 모두 덜 찾아요. 전부를 보는 칸도 크기가 고정된 수용 영역 하나일 뿐이고, 다만 클 뿐이에요. 놓치는 곳이 한쪽 끝에서 다른 쪽 끝으로 옮겨 갔어요.
+# **해법이 아니에요.** 칸 하나가 사진 전체를 보니까 가장 큰 물체는 어느 시드에서나 40픽셀 창보다 더 잘 찾아요. 하지만 그보다 작은 물체는 더 놓쳐요. 전부를 보는 칸도 크기가 고정된 수용 영역이기는 마찬가지예요. 다만 클 뿐이에요. 게다가 사진을 정사각형에 맞춰 줄이면 작은 물체는 픽셀까지 잃어요. 놓치는 쪽이 한쪽 끝에서 반대쪽 끝으로 옮겨 간 거예요.
 #
-# 논문의 약은 상자예요. 어떤 물체든 같은 크기로 맞춰 주니까요. 그런데 여기서는 큰 쪽에서만 도움이 돼요. 작은 물체는 오히려 더 못 찾아요. 이제 온갖 크기를 한꺼번에 배워야 하는데 600스텝으로는 모자라거든요. 그러니까 이 실험으로 주장이 틀렸다는 것은 알 수 있지만, 상자가 더 낫다는 것까지 보여 주지는 못해요.
+# 논문의 해법은 상자예요. 어떤 물체든 같은 크기로 맞춰 주니까요. 그런데 여기서는 큰 쪽에서만 도움이 돼요. 가장 작은 물체는 오히려 더 못 찾아요. 이제 온갖 크기를 한꺼번에 배워야 하는데 600스텝으로는 아마 모자랄 거예요. 크기만 문제인 것도 아니에요. 여기 물체는 자동차, 보행자, 자전거 탄 사람, 표지판, 기둥인데, 여기서 학습시킨 DeconvNet은 자동차 말고는 거의 배우지 못해요. 그러니 이 실험에서 주장이 틀렸다는 것은 알 수 있어도, 상자가 더 낫다고 말할 수는 없어요.
 
 # %% [markdown] lang="en"
 # ### One network or several?
@@ -623,7 +625,7 @@ assert all(one_cell[size] < fixed[size] for size in (8, 16, 32)) and one_cell[64
 # %% [markdown] lang="ko"
 # ### 네트워크는 하나일까요, 여럿일까요?
 #
-# 주장 3.8은 네트워크 여러 개가 저마다 이미지의 한 부분을 본다고 해요. 예측 한 번에 무슨 일이 일어나는지 지켜볼게요. 네트워크에서 나오는 정사각형을 빠짐없이 적어 두었다가, 직접 합쳐서 비교해 봐요.
+# 주장 3.8은 네트워크 여러 개가 저마다 이미지의 한 부분을 본다고 해요. 예측 한 번에 무슨 일이 일어나는지 지켜볼게요. 네트워크에서 나오는 정사각형을 빠짐없이 모아 두었다가, 직접 합쳐서 패키지의 결과와 비교해 볼게요.
 
 # %% tags=["claim-3.8", "nbval-check-output"]
 only, looks = training.switches.load(), []
@@ -649,11 +651,11 @@ assert len(looks) == len(places) == 12 and gap < 1e-6
 # Claim 3.7 names two aids to training. The one is batch normalisation, 29 times. The other is a **curriculum**: in a first stage every crop has one object in its middle and only that object is labelled, the rest is background (hatched); in a second stage come proposals with everything in them labelled. Here are both kinds of crop.
 
 # %% [markdown] lang="ko"
-# 반만 맞았어요. 이미지를 부분으로 나눠 보는 것은 맞지만 네트워크는 하나예요. 같은 가중치로 상자를 차례차례 봐요. 네트워크 두 개를 함께 쓰는 것은 FCN과의 앙상블뿐이에요.
+# 반만 맞았어요. 이미지를 부분으로 나눠 보는 것은 맞지만 네트워크는 하나예요. 같은 가중치로 상자를 차례차례 봐요. 네트워크 두 개를 함께 쓰는 것은 FCN과 앙상블을 만들 때뿐이에요.
 #
 # ### 쉬운 것부터
 #
-# 주장 3.7에는 학습을 돕는 방법이 두 가지 나와요. 하나는 29번 들어가는 배치 정규화예요. 다른 하나는 **커리큘럼 학습**(curriculum learning)이에요. 첫 단계의 크롭에는 한가운데에 물체가 하나 있고 그 물체에만 레이블이 있어요. 둘째 단계에는 후보 영역이 들어오고 그 안의 모든 것에 레이블이 있어요. 두 가지 크롭을 볼게요.
+# 주장 3.7에는 학습을 돕는 방법이 두 가지 나와요. 하나는 29번 들어가는 배치 정규화예요. 다른 하나는 **커리큘럼 학습**(curriculum learning)이에요. 첫 단계의 크롭에는 한가운데에 물체가 하나 있고, 그 물체에만 레이블을 달아요. 나머지는 배경이에요(빗금). 둘째 단계에서는 후보 영역을 쓰고, 그 안에 있는 것에 모두 레이블을 달아요. 두 가지 크롭을 볼게요.
 
 # %% tags=["for-claim-3.7"]
 few = datasets.load("streets", "train", size=(128, 192), length=8)
@@ -669,12 +671,12 @@ def pair(crops, index):
     return [image, torch.where(label == 11, 12, label).clamp(max=11) if crops is first else label]     # en: the background is drawn as void | ko: 배경은 void 색으로 그려요
 
 figures.images([*pair(first, 2), *pair(second, 1), *pair(first, 5), *pair(second, 16)], columns=4,
-               titles=[T(en="stage 1", ko="1단계"), T(en="one object", ko="물체 하나"), T(en="stage 2", ko="2단계"), T(en="everything", ko="모든 것")] * 2)
+               titles=[T(en="stage 1", ko="1단계"), T(en="one object", ko="물체 하나"), T(en="stage 2", ko="2단계"), T(en="everything", ko="있는 것 모두")] * 2)
 
 # %% tags=["claim-3.7", "nbval-check-output"]
 with torch.device("meta"):
     norms = sum(isinstance(module, nn.BatchNorm2d) for module in models.create("deconvnet", num_classes=21).modules())
-print(T(en="batch normalisations:", ko="배치 정규화:"), norms, "|", T(en="classes in a crop of stage 1, at most:", ko="1단계 크롭의 클래스, 많아야:"), max(classes(first)), "|", T(en="of stage 2, at most:", ko="2단계, 많아야:"), max(classes(second)))
+print(T(en="batch normalisations:", ko="배치 정규화:"), norms, "|", T(en="classes in a crop of stage 1, at most:", ko="크롭 하나의 클래스 수, 1단계는 많아야:"), max(classes(first)), "|", T(en="of stage 2, at most:", ko="2단계는 많아야:"), max(classes(second)))
 for name, with_it, without in ((T(en="batch normalisation", ko="배치 정규화"), "deconvnet", "deconvnet_no_batch_norm"), (T(en="two stages", ko="두 단계"), "two_stages", "one_stage")):
     print(name, T(en="mIoU with", ko="mIoU, 있을 때"), f"{mean(with_it):.1%}", "|", T(en="without", ko="없을 때"), f"{mean(without):.1%}")
 exercises.claims.decide("3.7")
@@ -688,17 +690,17 @@ def course(variant):
 
 figures.lines({T(en="DeconvNet", ko="DeconvNet"): course("deconvnet"), T(en="no batch norm", ko="배치 정규화 없이"): course("deconvnet_no_batch_norm"), T(en="trunk from nothing", ko="몸통도 처음부터"): course("deconvnet_from_nothing"),
                T(en="no switches", ko="스위치 없이"): course("deconvnet_corner")}, as_percent=True, x_label=T(en="steps", ko="스텝"), y_label="mIoU",
-              title=T(en="Whole pictures, equal steps: what each part is worth", ko="사진 통째로, 스텝 수는 같게. 부품마다 얼마나 보태는지 보세요"))
+              title=T(en="Whole pictures, equal steps: what each part is worth", ko="부품은 저마다 얼마나 보탤까요? 사진은 통째로, 스텝 수는 같아요"))
 
 # %% tags=["look"]
 figures.lines({T(en="one stage", ko="한 단계"): course("one_stage"), T(en="two stages", ko="두 단계"): course("two_stages")}, as_percent=True, x_label=T(en="steps of both stages", ko="두 단계를 합친 스텝"), y_label="mIoU",
-              title=T(en="Proposals: everything at once, or single objects first", ko="후보 영역으로 학습. 한꺼번에, 또는 물체 하나부터"))
+              title=T(en="Proposals: everything at once, or single objects first", ko="후보 영역으로 배우기, 한꺼번에 또는 물체 하나부터"))
 
 # %% [markdown] lang="en"
 # The claim holds: the paper uses both. Whether they help is another question. Batch normalisation does, in every seed, and so does a trunk that has learnt, by about as much. The curriculum does not, at least not here: after the same number of steps two stages stand below one in every seed, though in one of them only just. A third of the steps went into single objects, and 600 are few to begin with. What comes of it after the paper's 60,000 steps, this chapter cannot say. (The curves are measured on validation pictures, in the second figure on single crops of them, and so they end elsewhere than the test results printed above.)
 
 # %% [markdown] lang="ko"
-# 맞는 주장이에요. 논문은 둘 다 써요. 도움이 되는지는 다른 문제예요. 배치 정규화는 어느 시드에서나 도움이 되고, 미리 배운 몸통은 더 큰 도움이 돼요. 커리큘럼은 적어도 여기서는 그렇지 않아요. 스텝 수가 같으면 어느 시드에서나 두 단계가 한 단계보다 낮아요. 모두 합쳐 600스텝밖에 안 되는데 3분의 1을 물체 하나짜리 크롭에 썼으니까요. 논문처럼 60,000스텝을 배우면 어떻게 될지는 이 장에서 알 수 없어요.
+# 맞는 주장이에요. 논문은 둘 다 써요. 도움이 되는지는 다른 문제예요. 배치 정규화는 어느 시드에서나 도움이 돼요. 미리 배운 몸통도 그만큼 도움이 돼요. 커리큘럼은 적어도 여기서는 그렇지 않아요. 스텝 수가 같으면 어느 시드에서나 두 단계로 배운 쪽이 한 단계로 배운 쪽보다 낮아요(한 시드에서는 아주 조금 낮아요). 안 그래도 적은 600스텝 가운데 3분의 1을 물체 하나짜리 크롭에 썼어요. 논문처럼 60,000스텝을 배우면 어떻게 될지 이 장에서는 알 수 없어요. (곡선은 검증 사진으로 쟀고, 둘째 그림은 거기서 잘라 낸 크롭으로 쟀어요. 그래서 곡선의 끝이 위에 나온 테스트 결과와 달라요.)
 
 # %% [markdown] lang="en"
 # ## The switch swap
@@ -712,15 +714,15 @@ figures.lines({T(en="one stage", ko="한 단계"): course("one_stage"), T(en="tw
 #
 # 이제 논문이 묻지 않은 것을 물어볼게요. 인코더에서 디코더로 건너가는 것은 두 가지, 코드와 스위치예요. 코드는 *무엇*인지를, 스위치는 *어디*인지를 말한다고들 해요. 사진 A와 B를 골라, B의 코드를 A의 스위치로 디코딩해 보세요. 누구의 레이블이 나올까요?
 #
-# 해 보기 전에 먼저 골라 보세요. 그런 다음 실험실에서, 여러 사진의 코드를 평균 낸 것(이 사진은 하나도 몰라요)과 0으로만 채운 코드도 넣어 보세요.
+# 해 보기 전에 먼저 골라 보세요. 그런 다음 실험실에서, 여러 사진의 코드를 평균 낸 것(이 사진은 하나도 모르는 코드예요)과 0으로만 채운 코드도 넣어 보세요. 실험실의 네트워크는 위에서 열어 본 것이라 코드가 작은 맵이에요. 그 아래 표는 방금 학습시킨 것과 같은 네트워크를 시드마다 하나씩 써서 만들었어요. 거기서 DeconvNet의 코드는 논문처럼 칸 하나예요.
 
 # %% tags=["lab"]
 labs.switch_swap()
 
 # %%
-kinds = {"": T(en="own code, own switches", ko="제 코드, 제 스위치"), "_other_code": T(en="B's code, A's switches, against A", ko="B의 코드, A의 스위치, A와 비교"),
-         "_other_switches": T(en="the same, against B", ko="같은 결과, B와 비교"), "_mean_code": T(en="mean code, own switches", ko="평균 코드, 제 스위치"),
-         "_zero_code": T(en="code of zeros, own switches", ko="0으로 채운 코드, 제 스위치"), "_random_switches": T(en="own code, random switches", ko="제 코드, 무작위 스위치")}
+kinds = {"": T(en="own code, own switches", ko="원래 코드, 원래 스위치"), "_other_code": T(en="B's code, A's switches, against A", ko="B의 코드, A의 스위치, A와 비교"),
+         "_other_switches": T(en="the same, against B", ko="같은 결과, B와 비교"), "_mean_code": T(en="mean code, own switches", ko="평균 코드, 원래 스위치"),
+         "_zero_code": T(en="code of zeros, own switches", ko="0으로 채운 코드, 원래 스위치"), "_random_switches": T(en="own code, random switches", ko="원래 코드, 무작위 스위치")}
 
 def mean_and_sd(variant, metric="miou"):
     values = torch.tensor([row[metric] for row in results["rows"] if row["variant"] == variant], dtype=torch.double)
@@ -735,10 +737,10 @@ figures.table([[name, mean_and_sd(f"deconvnet{kind}"), mean_and_sd(f"segnet{kind
 # What does that mean for the paper's story, in which a network grows a shape out of one cell's knowledge? It does not refute it: our network is narrow and saw 600 drawn streets for 300 steps, where the paper's had millions of crops. Perhaps batch normalisation is to blame, too: at a single cell it has 8 numbers to go by (in the paper's release as well), which makes a code noisy and easy to learn to ignore. But a sharp outline behind a bottleneck proves nothing about the bottleneck, as long as the switches go around it. Only a swap can tell.
 
 # %% [markdown] lang="ko"
-# **사진은 스위치를 타고 건너가요.** A의 코드 자리에 B의 코드를 넣어도 레이블은 A의 것 그대로예요. 여러 코드를 평균 낸 것이나 0을 넣으면 DeconvNet은 알아차리지도 못해요. 네트워크에서 가장 넓은 두 층이 있는 병목이 놀고 있는 셈이에요. SegNet의 코드에는 자리가 2x2개 있는데, 이 코드는 조금 일을 해요. B의 코드를 넣으면 1, 2점이 내려가고, 0을 넣으면 훨씬 많이 내려가요. 디코더가 0으로만 된 코드를 본 적이 없으니까요. 하지만 이 사진을 하나도 모르는 평균 코드는 제 코드와 거의 다르지 않아요.
-# 스위치를 무작위로 바꾸면 둘 다 무너져요. 스위치는 *어디*만 나르는 게 아니에요. 이웃한 네 값 가운데 어느 것이 가장 컸는지가 수많은 채널과 다섯 단계에 걸쳐 적혀 있으니, 거기 *무엇*이 있었는지도 많이 알려 줘요.
+# **사진은 스위치를 타고 건너가요.** A의 코드 자리에 B의 코드를 넣어도 레이블은 A의 것 그대로예요. 여러 코드의 평균이나 0을 넣어도 표의 DeconvNet은 알아차리지도 못해요. 네트워크에서 가장 넓은 두 층이 모인 병목이 놀고 있는 셈이에요. 칸이 여러 개인 코드는 실험실에서처럼 일을 조금 해요. SegNet의 코드는 마지막 풀링 뒤의 맵이고 2x2칸이에요. B의 코드를 넣으면 한두 점이 내려가고, 평균 코드를 넣으면 거의 그대로예요.
+# 0을 넣으면 훨씬 많이 내려가요. 디코더가 그런 코드를 본 적이 없어서일지도 몰라요. 스위치를 무작위로 바꾸면 두 네트워크 모두 무너져요. 코드에 0만 넣어도 스위치만으로 클래스까지 나와요. 그러니 스위치는 *어디*만 나르는 게 아니에요. 이웃한 네 값 가운데 어느 것이 가장 컸는지를 여러 채널에, 다섯 단계에 걸쳐 적어 두니까 거기 *무엇*이 있었는지도 많이 알려 줘요.
 #
-# 그렇다면 칸 하나에 담긴 지식에서 모양을 키워 낸다는 논문의 이야기는 어떻게 될까요? 이 결과로 틀렸다고 할 수는 없어요. 여기 네트워크는 좁고, 그린 거리 600장으로 300스텝만 배웠어요. 칸 하나뿐인 곳의 배치 정규화는 숫자 8개만 보고 정하니까 코드가 흔들리고, 그런 코드는 무시하도록 배우기 쉬워요. 논문의 네트워크는 크롭을 수백만 장 봤어요. 그래도 병목 뒤에서 윤곽이 또렷하게 나온다고 해서 병목이 일했다는 증거는 되지 않아요. 스위치가 병목을 돌아서 가는 한은요. 바꿔 끼워 봐야만 알 수 있어요.
+# 그렇다면 칸 하나에 담긴 지식에서 모양을 키워 낸다는 논문의 이야기는 어떻게 될까요? 이 결과로 틀렸다고 할 수는 없어요. 여기서 쓴 네트워크는 좁고, 거리 그림 600장으로 300스텝만 배웠어요. 논문의 네트워크는 크롭을 수백만 장 봤고요. 배치 정규화 탓도 있을지 몰라요. 칸이 하나뿐인 병목에서는 숫자 8개만 보고 평균과 퍼진 정도를 재거든요(논문의 공개 코드도 그래요). 그러면 코드가 흔들리고, 네트워크는 그런 코드를 무시하도록 배우기 쉬워요. 그래도 스위치가 병목을 돌아가는 한, 병목 뒤에서 윤곽이 또렷하게 나왔다고 병목이 일했다는 증거는 되지 않아요. 바꿔 끼워 봐야만 알 수 있어요.
 
 # %% [markdown] lang="en"
 # ## Does the claim hold?
@@ -748,7 +750,7 @@ figures.table([[name, mean_and_sd(f"deconvnet{kind}"), mean_and_sd(f"segnet{kind
 # %% [markdown] lang="ko"
 # ## 논문의 주장은 성립할까요?
 #
-# DeconvNet의 부품을 하나씩 빼고 저마다 시드 3개로 학습시켰어요. 모두 똑같은 64x64 그림으로 300스텝을 배웠고, 한 줄만 빼고는 처음의 몸통도 같아요. 첫 줄에 있는 FCN-8s가 400스텝 동안 배운 몸통이에요. 배치 정규화를 뺀 네트워크는 학습률을 절반으로 줄였어요. 시험해 본 여섯 가지 가운데 가장 좋은 값이에요.
+# 이번에는 DeconvNet의 부품을 하나씩 빼고 저마다 시드 3개로 학습시켰어요. '스위치 없이'는 값을 모두 블록의 왼쪽 위 칸에 놓아요. '언풀링만'에는 디컨볼루션이 없어요. '디컨볼루션만'에는 언풀링이 없고, 그 대신 블록마다 첫 디컨볼루션이 맵을 키워요. 모두 똑같은 64x64 그림으로 300스텝을 배웠고, 한 줄만 빼고는 처음에 물려받은 몸통도 같아요. 첫 줄에 있는 FCN-8s가 400스텝 동안 배운 몸통이에요. 배치 정규화를 뺀 네트워크는 학습률을 절반으로 줄였어요. 시드 하나로 시험한 설정 여섯 가지 가운데 이게 가장 좋았어요(학습률 다섯 가지와 몸통의 학습률 배수 두 가지를 조합했어요).
 
 # %% tags=["look"]
 names = {"fcn8s": "FCN-8s", "deconvnet": "DeconvNet", "deconvnet_corner": T(en="no switches", ko="스위치 없이"), "deconvnet_unpool_only": T(en="unpool only", ko="언풀링만"),
@@ -784,11 +786,11 @@ print(T(en="the table's run with this seed:", ko="표에서 시드가 같은 결
 # %% [markdown] lang="ko"
 # ### 알 수 있는 것과 없는 것
 #
-# **논문이 꼽은 부품은 여기서도 모두 필요했어요. 그런데 다 갖춰도 FCN-8s보다 낫지 않아요.** 스위치, 디컨볼루션, 언풀링, 배치 정규화, 학습해 둔 몸통 가운데 무엇을 빼도 어느 시드에서나 mIoU가 떨어져요. 언풀링만 남기면 분할이라고 하기도 어려워요. 자리에 놓기만 하니까요. 병목을 뺀 SegNet은 DeconvNet만큼 좋아요. 스위치를 바꿔 끼웠을 때 본 것과 들어맞죠. 병목은 한 일이 없었어요. 그리고 몸통을 빌려준 FCN-8s가 누구보다 10점쯤 앞서요. FCN-8s에는 깊은 층을 돌아가는 길이 있어서 더 빨리 배우고, 기둥도 찾아요. DeconvNet은 기둥을 하나도 찾지 못해요.
+# **병목 말고는 부품이 모두 필요했어요. 그런데 다 갖춰도 FCN-8s보다 낫지 않아요.** 스위치, 디컨볼루션, 언풀링, 배치 정규화, 학습해 둔 몸통 가운데 무엇을 빼도 어느 시드에서나 mIoU가 떨어져요. 언풀링만 남기면 분할이라고 하기도 어려워요. 자리에 놓기만 하니까요. 병목을 뺀 SegNet은 DeconvNet만큼 좋아요. 스위치를 바꿔 끼웠을 때 본 것과 들어맞아요. 병목은 한 일이 없었거든요. 그리고 몸통을 빌려준 FCN-8s가 그중 가장 좋은 네트워크보다도 10점쯤 앞서요. FCN-8s에는 깊은 층을 돌아가는 스킵 연결이 있고, 더 빨리 배우고, 기둥도 더러 찾아요. DeconvNet은 기둥을 하나도 찾지 못해요.
 #
-# 후보 영역도 여기서는 도움이 되지 않아요. 온갖 크기의 크롭으로 배운 네트워크가 늘 장면 전체를 본 네트워크보다 못하고, 두 단계로 배우면 한 단계보다도 못해요. 논문은 60,000스텝을 썼고 우리는 600스텝이에요. 오래 배우면 커리큘럼이 빛을 볼 수도 있겠지만, 여기서 보지는 못했어요.
+# 후보 영역을 써도 여기서는 mIoU가 올라가지 않아요. 온갖 크기의 크롭으로 배운 네트워크가 늘 장면 전체를 본 네트워크보다 못하고, 두 단계로 배우면 한 단계로 배울 때보다도 못해요. 논문에서는 60,000스텝을 썼고 여기서는 600스텝뿐이에요. 오래 배우면 커리큘럼이 제값을 할 수도 있겠지만, 여기서는 보지 못했어요.
 #
-# 이 작은 실험으로 알 수 없는 것도 있어요. 논문의 네트워크는 여덟 배 넓고, ImageNet에서 시작하고, 물체 하나를 224x224픽셀로 봐요. 거기서는 VOC 2012 test에서 69.6이 나와요. FCN-8s는 62.2예요. SegNet 저자들은 도로 사진으로 DeconvNet을 학습시켰는데, 260,000스텝 뒤에는 59.77이지만 40,000스텝에서는 39.69였어요. 거기서도 느리게 배운 거예요.
+# 이 작은 실험으로 알 수 없는 것도 있어요. 논문의 네트워크는 여덟 배 넓고, ImageNet에서 시작하고, 상자 하나하나를 224x224픽셀로 봐요. VOC 2012 test의 mIoU는 그 네트워크가 69.6, FCN-8s가 62.2예요. SegNet 저자들은 도로 사진으로도 DeconvNet을 학습시켜 봤어요. 260,000스텝 뒤에는 59.77이지만 40,000스텝에서는 39.69였어요. 거기서도 천천히 배운 거예요.
 
 # %% [markdown] lang="en"
 # ## Exercises
@@ -883,15 +885,15 @@ exercises.deconvnet.open_swap.question()
 #
 # 1. 최대 풀링은 가장 큰 값만 남기고 그 자리를 잊어버려요. 스위치에 자리를 적어 두면 언풀링이 값을 그 자리에 되돌려 놓아요.
 # 2. 언풀링은 풀링의 전치이지 역연산이 아니에요. 언풀링하고 나서 풀링하면 음수가 아닌 값은 그대로 돌아와요. 풀링하고 나서 언풀링하면 숫자 넷 중 셋이 사라져요.
-# 3. DeconvNet의 3x3 디컨볼루션은 하나도 맵을 키우지 않아요. 거꾸로 적은 합성곱일 뿐이고, 언풀링이 비워 둔 자리를 채워요.
+# 3. DeconvNet의 3x3 디컨볼루션 가운데 맵을 키우는 것은 하나도 없어요. 거꾸로 적은 합성곱일 뿐이고, 언풀링이 비워 둔 자리를 채워요.
 # 4. 칸 하나까지 줄인 맵도 크기가 정해진 창이기는 마찬가지예요. 크고 작은 물체를 같은 크기로 맞춰 주는 것은 후보 영역이에요. 네트워크 하나가 상자를 모두 들여다보고, 상자가 겹치는 곳에서는 최댓값을 써요.
-# 5. 인코더에서 디코더로 건너가는 것은 코드와 스위치, 두 가지예요. 어느 쪽이 무엇을 나르는지는 논문이 묻지 않아요. 사진 두 장의 스위치를 바꿔 끼워 보면 알 수 있어요.
+# 5. 인코더에서 디코더로 건너가는 것은 코드와 스위치, 두 가지예요. 논문은 어느 쪽이 무엇을 나르는지 묻지 않아요. 사진 두 장의 스위치를 바꿔 끼워 보면 알 수 있어요. 여기서는 거의 모든 것이 스위치를 타고 건너갔어요.
 
 # %% tags=["nbval-check-output"]
 keys = ["deconvnet.deconvnet.voc2012_test", "deconvnet.deconvnet_crf.voc2012_test", "deconvnet.ensemble.voc2012_test", "deconvnet.ensemble_crf.voc2012_test",
         "deconvnet.deconvnet.camvid", "deconvnet.fc1024.miou", "segnet.segnet.miou", "segnet.basic.miou", "segnet.basic_bilinear.miou"]
 names = ["DeconvNet", "DeconvNet + CRF", "DeconvNet + FCN-8s", "DeconvNet + FCN-8s + CRF", "DeconvNet", T(en="DeconvNet, 1024 channels in fc6 and fc7", ko="DeconvNet, fc6과 fc7의 채널 1024개"),
-         "SegNet", "SegNet-Basic", T(en="its encoder, bilinear interpolation, no decoder to learn", ko="SegNet-Basic, 스위치 대신 쌍선형 보간")]
+         "SegNet", "SegNet-Basic", T(en="its encoder, bilinear interpolation, no decoder to learn", ko="SegNet-Basic의 인코더와 쌍선형 보간, 학습하는 디코더 없이")]
 figures.table([[name, number.printed, number.data, number.source] for name, key in zip(names, keys) for number in [published.get(key)]],
               [T(en="network", ko="네트워크"), "mIoU", T(en="data", ko="데이터"), T(en="source", ko="출처")])
 
@@ -905,7 +907,7 @@ figures.table([[name, number.printed, number.data, number.source] for name, key 
 # %% [markdown] lang="ko"
 # 이 표에는 서로 다른 데이터에서 나온 숫자가 섞여 있어요. 데이터가 다른 줄끼리 비교하면 안 돼요. 왜 그런지는 CamVid만 봐도 알 수 있어요. DeconvNet의 값이 한 출처에는 48.9, 다른 출처에는 59.77로 나와요. 뒤의 것은 fc6과 fc7의 채널을 1024개로 줄이고 도로 사진 3433장으로 260,000스텝을 학습한 결과예요. 40,000스텝에서는 39.69였어요. 이렇게 깊은 네트워크는 천천히 배워요.
 #
-# **그다음 이야기.** SegNet은 fc6과 fc7을 빼고 스위치만 남겼어요. 같은 비교에서 140,000스텝 만에 60.10까지 올라가요. 파라미터는 29.5M이에요. 원래 크기의 DeconvNet은 252M이고요. 그 뒤로는 자리만 적어 보내는 대신 맵을 통째로 건네는 네트워크가 나와요. U-Net은 인코더의 맵을 디코더로 넘겨서 이어 붙여요(06장). FRRN은 해상도를 그대로 지키는 스트림을 따로 두어서, 애초에 되살릴 것이 없어요(05장).
+# **그다음 이야기.** SegNet은 fc6과 fc7을 빼고 스위치만 남겼어요. 같은 비교에서 140,000스텝 만에 60.10까지 올라가요. 파라미터는 29.5M이에요. 원래 크기의 DeconvNet은 252M이고요. 자리만 적어 보내는 대신 맵을 통째로 건네는 네트워크도 있어요. U-Net은 인코더의 맵을 디코더로 넘겨서 이어 붙여요(06장). FRRN은 해상도를 그대로 지키는 스트림을 따로 두어서, 애초에 되살릴 것이 없어요(05장).
 #
 # **더 읽을거리.** 스위치로 네트워크 속을 들여다본 Zeiler와 Fergus의 *Visualizing and Understanding Convolutional Networks*(ECCV 2014), Badrinarayanan, Kendall, Cipolla의 *SegNet*(PAMI 2017),
 # Zitnick과 Dollár의 *Edge Boxes*(ECCV 2014), Ioffe와 Szegedy의 *Batch Normalization*(ICML 2015).

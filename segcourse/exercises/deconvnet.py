@@ -118,7 +118,7 @@ and that is fair: nothing is computed here, only chosen, so there is no rounding
 * 스위치는 정수 하나예요. `x`의 칸을 글 읽는 순서로 세어요. 왼쪽 위 칸이 0이고, 바로 아래 칸은 `width`예요.
 * 값이 같으면 글 읽는 순서로 먼저 나온 칸이 이겨요.
 
-채점은 `ops.max_pool2d_with_switches`, torch의 `F.max_pool2d(return_indices=True)`와 견줘요. 차이가 1e-9 안이면 돼요. 값을 계산하지 않고 고르기만 하니 반올림 오차가 아예 없어요.
+채점할 때는 `ops.max_pool2d_with_switches`, torch의 `F.max_pool2d(return_indices=True)`와 견줘요. 차이가 1e-9 안이면 돼요. 값을 계산하지 않고 고르기만 하니 반올림 오차가 아예 없어요.
 """),
     hints=(
         Both(en="Draw 5 cells in a row and windows of 2 with a stride of 2. How many windows fit, and which cell belongs to none?",
@@ -137,16 +137,16 @@ and that is fair: nothing is computed here, only chosen, so there is no rounding
             "window": Mistake(
                 Both(en="Your switches count inside the window, from 0 to `kernel * kernel - 1`. Then nobody knows any more which window it was. Count through the whole "
                         "of `x`.",
-                     ko="스위치를 창 안에서만 셌어요. 0부터 `kernel * kernel - 1`까지예요. 그러면 `x`에서 어디인지 바로 알 수 없어요. `x` 전체에서 세세요."),
+                     ko="스위치를 창 안에서만 셌어요. 0부터 `kernel * kernel - 1`까지예요. 그러면 어느 창이었는지 알 수 없어요. `x` 전체에서 몇 번째 칸인지 세어 주세요."),
                 _wrong_switches(lambda y, column, top, left, kernel, x, columns: (y - top) * kernel + column - left)),
             "width": Mistake(
                 Both(en="Your rows have the wrong length: one row down is `width` cells on, and `width` is that of `x`, not of the pooled map.",
-                     ko="한 줄의 길이를 잘못 잡았어요. 한 줄 내려가면 `width`칸을 지나요. 여기서 `width`는 풀링한 맵이 아니라 `x`의 너비예요."),
+                     ko="한 줄의 길이를 잘못 잡았어요. 한 줄 내려가면 번호가 `width`만큼 커져요. 여기서 `width`는 풀링한 맵이 아니라 `x`의 너비예요."),
                 _wrong_switches(lambda y, column, top, left, kernel, x, columns: y * columns + column,
                                 lambda y, column, top, left, kernel, x, columns: y * columns * kernel + column)),
             "transposed": Mistake(
                 Both(en="You count down the columns. Reading order goes along a row first: `y * width + column`, not `column * height + y`.",
-                     ko="세로로 셌어요. 글 읽는 순서는 가로가 먼저예요. `column * height + y`가 아니라 `y * width + column`이에요."),
+                     ko="칸을 세로로 셌어요. 글 읽는 순서는 가로가 먼저예요. `column * height + y`가 아니라 `y * width + column`이에요."),
                 _wrong_switches(lambda y, column, top, left, kernel, x, columns: column * x.shape[0] + y,
                                 lambda y, column, top, left, kernel, x, columns: column * x.shape[1] + y)),
             "last": Mistake(
@@ -163,7 +163,7 @@ and that is fair: nothing is computed here, only chosen, so there is no rounding
                 gives(_wrongly_remembered(step=lambda kernel, stride: kernel))),
             "rim": Mistake(
                 Both(en="You count windows that stick out at the rim. Only whole ones count here: round down. (SegNet rounds up; torch calls that `ceil_mode`.)",
-                     ko="가장자리 밖으로 나가는 창까지 셌어요. 여기서는 통째로 들어가는 창만 세요. 내림하세요. (SegNet은 올림을 해요. torch에서는 `ceil_mode`라고 불러요.)"),
+                     ko="가장자리 밖으로 나가는 창까지 셌어요. 여기서는 통째로 들어가는 창만 세니까 내림해 주세요. (SegNet은 올림을 해요. torch에서는 `ceil_mode`라고 불러요.)"),
                 _rounded_up),
         }),
 )
@@ -266,7 +266,7 @@ are moved, none is computed.
 * `output_size`는 큰 맵의 크기 `(height, width)`예요.
 * 텐서 `(height, width)`를 돌려주세요.
 
-채점은 `ops.max_unpool2d`, 그리고 torch의 `F.max_unpool2d`가 계산하는 값과 견줘요. 차이가 1e-9 안이면 돼요. 값을 옮기기만 하고 계산하지 않으니 공정한 기준이에요.
+채점할 때는 `ops.max_unpool2d`, 그리고 torch의 `F.max_unpool2d`가 계산하는 값과 견줘요. 차이가 1e-9 안이면 돼요. 값을 옮기기만 하고 계산하지 않으니 공정한 기준이에요.
 """),
     hints=(
         Both(en="In a map 6 wide, where is place number 14? Count on paper: row and column.",
@@ -537,14 +537,14 @@ The check compares with the maximum over full-size sheets in torch and with one 
 whoever works in float32 errs by less than 1e-7.
 """,
         ko="""
-DeconvNet은 후보 영역을 하나씩 봐요. 그 답을 한데 모아 보세요. 저마다 제 상자 자리에 붙이고, 한 픽셀에 여러 개가 겹치면 *클래스마다* 가장 큰 확률을 남겨요.
+DeconvNet은 후보 영역을 하나씩 봐요. 그 답을 한데 모아 보세요. 하나하나 제 상자 자리에 붙이고, 한 픽셀에 여러 개가 겹치면 *클래스마다* 가장 큰 확률을 남겨요.
 
 * `size`는 이미지의 크기 `(height, width)`예요.
 * `boxes`는 정수 `(n, 4)`이고, 하나하나가 `(top, left, bottom, right)`예요. 파이썬 슬라이스처럼 `bottom`과 `right`는 바로 바깥을 가리켜요.
 * `maps`는 텐서 n개가 든 리스트예요. 모양은 `(classes, bottom - top, right - left)`이고, 상자마다의 확률을 이미 상자 크기로 맞춰 두었어요.
 * 텐서 `(classes, height, width)`를 돌려주세요. 어느 상자에도 들지 않은 픽셀은 0이에요.
 
-채점할 때는 이미지 크기의 종이를 겹쳐 torch로 구한 최댓값, 그리고 픽셀마다 하나씩 구한 최댓값과 견줘요. 차이가 1e-6 안이면 돼요. 최댓값은 반올림하지 않고, float32로 해도 오차가 1e-7보다 작으니 공정한 기준이에요.
+채점할 때는 이미지 크기의 종이를 겹쳐 torch로 구한 최댓값, 그리고 픽셀마다 하나씩 구한 최댓값과 견줘요. 차이가 1e-6 안이면 돼요. 최댓값을 고를 때는 반올림이 없고, float32로 해도 오차가 1e-7보다 작으니 공정한 기준이에요.
 """),
     hints=(
         Both(en="Begin with zeros everywhere. Which slice of the image does a box cover? In which order do rows and columns stand in it?",
@@ -569,7 +569,7 @@ DeconvNet은 후보 영역을 하나씩 봐요. 그 답을 한데 모아 보세�
                 gives(lambda size, boxes, maps: _stacked(size, boxes, maps).sum(0))),
             "average": Mistake(
                 Both(en="You averaged. One proposal that fits a thing well would be outvoted by all those that cut it in two: take the maximum.",
-                     ko="평균을 냈어요. 그러면 물체에 딱 맞는 후보 영역 하나가, 물체를 잘라 먹은 여러 개에 묻혀요. 최댓값을 쓰세요."),
+                     ko="평균을 냈어요. 그러면 물체에 딱 맞는 후보 영역 하나가, 물체를 반만 담은 여러 개에 묻혀요. 최댓값을 쓰세요."),
                 gives(lambda size, boxes, maps: _stacked(size, boxes, maps).sum(0) / _covered(size, boxes).clamp(min=1),
                       lambda size, boxes, maps: _stacked(size, boxes, maps).mean(0))),
             "transposed": Mistake(
@@ -582,7 +582,7 @@ DeconvNet은 후보 영역을 하나씩 봐요. 그 답을 한데 모아 보세�
                 gives(_winner_takes_all)),
             "normalised": Mistake(
                 Both(en="You made the classes sum to 1 again. Not here: the maximum stays as it is, so that every proposal that comes later is compared with the same numbers.",
-                     ko="클래스를 더하면 1이 되게 다시 나눴어요. 여기서는 나누지 않아요. 최댓값을 그대로 두어야 나중에 오는 후보 영역도 같은 값과 견줄 수 있어요."),
+                     ko="클래스의 합이 1이 되도록 다시 나눴어요. 여기서는 나누지 않아요. 최댓값을 그대로 두어야 나중에 오는 후보 영역도 같은 값과 견줄 수 있어요."),
                 gives(_summing_to_one)),
         }),
 )
@@ -689,12 +689,12 @@ Write down what you expect before you run it. Then: what does it mean for a deco
 학습한 가중치가 하나도 없는 인코더와 디코더가 있어요. `fold`는 그림을 여러 번 풀링하면서 블록마다 가장 밝은 픽셀과 가장 어두운 픽셀을 기억해요. 얼마나 밝은지는 *코드*에, 어디 있었는지는 *스위치*에 담겨요. `unfold`는 한 단계씩 되돌아가며 빈 곳을
 가까운 값으로 채워요.
 
-아래 함수는 고치지 않아도 돌아가요. 거리 그림 스무 장을 접는데, 한 장 한 장이 차례로 A가 되고 바로 앞 그림이 B가 돼요. 먼저 A를 제 코드와 제 스위치로 되돌리고, 그다음에는 B의 코드에 A의 스위치를 끼워 되돌려요. 이것이 스위치 바꿔치기예요. `likeness`는 결과가 A, B와 얼마나 닮았는지 재요. 한 번은 그림 전체로,
+아래 함수는 고치지 않아도 돌아가요. 거리 그림 스무 장을 접는데, 한 장 한 장이 차례로 A가 되고 바로 앞 그림이 B가 돼요. 먼저 A의 코드와 A의 스위치로 A를 되돌리고, 그다음에는 B의 코드에 A의 스위치를 끼워 되돌려요. 본문에서 본 스위치 바꿔 끼우기예요. `likeness`는 결과가 A, B와 얼마나 닮았는지 재요. 한 번은 그림 전체로,
 한 번은 9x9 픽셀의 평균을 빼고 남은 세부만으로요.
 
-* 먼저 `open_swap()`을 실행해 보세요. 바꿔치기한 그림은 누구를 닮았나요? `figures.images`로 한 장 그려 보세요.
+* 먼저 `open_swap()`을 실행해 보세요. 바꿔 끼운 그림은 누구를 닮았나요? `figures.images`로 한 장 그려 보세요.
 * 나만의 짝 `(code, switches)`를 더해 보세요. 아무것도 모르는 코드, 한 단계만 가져온 스위치, 밝은 쪽과 어두운 쪽을 맞바꾼 스위치, 스위치가 아예 없는 경우 같은 것이요. 세부를 나르는 것은 어느 단계인가요? 스위치가 *모르는* 것은 무엇인가요?
-* 바꿔치기가 통하지 않게 해 보세요. 세부에서도 B의 코드가 이기게요. `levels`를 바꾸면 하나는 찾을 수 있어요. 다른 방법도 찾아보세요.
+* 스위치를 바꿔 끼워도 B가 나오게 해 보세요. 세부에서도 B의 코드가 이겨야 해요. `levels`를 바꾸는 것이 한 방법이에요. 다른 방법도 찾아보세요.
 
 실행하기 전에 어떤 결과가 나올지 먼저 적어 보세요. 그리고 생각해 보세요. 학습한 네트워크의 디코더라면 이 결과가 무엇을 뜻할까요?
 """),
@@ -734,14 +734,14 @@ nothing. A trained one may lean on its switches more or less than this one; the 
 
 (거리 그림 두 장은 원래 {SWAPPED["own"][1]:.0f} %쯤 닮았어요. 하늘은 위에, 도로는 아래에 있으니까요.)
 
-* **세부는 A의 것이에요.** B의 코드를 A의 스위치에 끼우면 전체로는 B를 닮았는데, B의 세부는 하나도 없어요. 평균밖에 모르는 코드에서도 A의 세부가 {SWAPPED["mean code"][2]:.0f} % 나와요. A의 제 코드로도 {SWAPPED["own"][2]:.0f} %예요.
-* **세부를 나르는 것은 가장 촘촘한 단계예요.** 그 단계만 A의 스위치를 써도 A의 세부가 거의 다 나오고, 그 단계만 빼고 모두 A의 스위치를 쓰면 하나도 나오지 않아요. 그 단계의 맵은 다음 단계보다 네 배 크고, 거기서 잃은 것은 뒤의 어느 단계도 되돌려 놓지 못해요.
+* **세부는 A의 것이에요.** B의 코드를 A의 스위치에 끼우면 전체로는 B를 닮았는데, B의 세부는 하나도 없어요. 평균밖에 모르는 코드에서도 A의 세부가 {SWAPPED["mean code"][2]:.0f} % 나와요. A의 원래 코드로도 {SWAPPED["own"][2]:.0f} %예요.
+* **세부를 나르는 것은 가장 촘촘한 단계예요.** 그 단계에서만 A의 스위치를 써도 A의 세부가 거의 다 나오고, 그 단계만 빼고 모두 A의 스위치를 쓰면 하나도 나오지 않아요. 그 단계의 맵은 다음 단계보다 네 배 크고, 거기서 잃은 것은 뒤의 어느 단계도 되돌려 놓지 못해요.
 * **스위치가 모르는 것은 부호예요.** 밝은 쪽과 어두운 쪽의 스위치를 맞바꾸면 세부가 음화처럼 뒤집혀 나와요({SWAPPED["light for dark"][2]:.0f} %). 0으로 채운 코드도 마찬가지예요. 밝은 자리에 0을, 어두운 자리에 1에서 0을 뺀 값을 놓거든요.
-* **스위치가 없으면** 그림 전체는 별로 나빠지지 않는데 세부는 사라져요({SWAPPED["no switches"][2]:.0f} %). 값이 모두 블록의 모서리에 놓이니까요.
-* **코드가 촘촘하면 바꿔치기가 통하지 않아요.** 세 단계에서는 세부가 A와 {COARSER[3][0]:.0f} %, B와 {COARSER[3][1]:.0f} % 닮았고, 두 단계에서는 {COARSER[2][0]:.0f} %와 {COARSER[2][1]:.0f} %, 한 단계에서는 {COARSER[1][0]:.0f} %와 {COARSER[1][1]:.0f} %예요. 한 단계만 줄이면 픽셀의 4분의 1이 남아서, 블록보다 큰
+* **스위치가 없으면** 그림 전체는 별로 나빠지지 않는데 세부는 사라져요({SWAPPED["no switches"][2]:.0f} %). 값이 모두 블록의 왼쪽 위 칸에 놓이니까요.
+* **코드가 촘촘하면 스위치를 바꿔 끼워도 B가 나와요.** 세 단계에서는 세부가 A와 {COARSER[3][0]:.0f} %, B와 {COARSER[3][1]:.0f} % 닮았고, 두 단계에서는 {COARSER[2][0]:.0f} %와 {COARSER[2][1]:.0f} %, 한 단계에서는 {COARSER[1][0]:.0f} %와 {COARSER[1][1]:.0f} %예요. 한 번만 풀링하면 픽셀의 4분의 1이 남아서, 블록보다 큰
   세부는 코드에 담겨요.
 
-그러니 스위치는 단순한 주소가 아니에요. 코드를 거치지 않고 옆길로 가는 또 하나의 그림이고, 그림에 그려지지 않은 스킵 연결이에요. 다만 이 디코더는 아무것도 배우지 않았어요. 학습한 디코더는 스위치에 더 기댈 수도 있고 덜 기댈 수도 있어요. 얼마나 기대는지는 이 장의 본문에서 재요.
+그러니 스위치는 단순한 주소가 아니에요. 코드를 거치지 않고 옆길로 가는 또 하나의 그림이고, 구조도에는 보이지 않는 스킵 연결이에요. 다만 이 디코더는 아무것도 배우지 않았어요. 학습한 디코더는 스위치에 더 기댈 수도 있고 덜 기댈 수도 있어요. 얼마나 기대는지는 이 장의 본문에서 쟀어요.
 """),
     imports="import torch\n\nfrom segcourse.exercises.deconvnet import fold, grey_pairs, likeness, unfold",
 )

@@ -255,6 +255,6 @@ class FollowSwitchLab(Lab):
         figure.alt = say(
             en=f"Lab, follow one switch: a drawn street, three maps of a trained network before its poolings 1, 3 and 5 and the sparse maps after the unpoolings across from them, and its "
                f"prediction. In the strongest channels {kept} of {LEVELS} switches point at the pixel in row {pixel[0] + 1}, column {pixel[1] + 1}.",
-            ko=f"스위치 하나 따라가기 실험실. 그린 거리, 학습한 네트워크의 풀링 1, 3, 5 앞의 맵과 마주 보는 언풀링 뒤의 듬성듬성한 맵, 그리고 예측이에요. "
+            ko=f"스위치 하나 따라가기 실험실. 거리 그림, 학습한 네트워크의 풀링 1, 3, 5 앞의 맵과 그 맞은편 언풀링 뒤의 듬성듬성한 맵, 그리고 예측이에요. "
                f"가장 센 채널에서 {pixel[0] + 1}행 {pixel[1] + 1}열 픽셀을 가리키는 스위치는 {LEVELS}개 가운데 {kept}개예요.")
         return figure

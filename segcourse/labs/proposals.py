@@ -116,7 +116,7 @@ class ProposalsLab(Lab):
             "cellLabel": say(en="{grid}: row {row}, column {column}", ko="{grid}, {row}행 {column}열"),
             "photo": say(en="picture with boxes", ko="후보 영역을 그린 이미지"),
             "map": say(en="assembled map", ko="조립한 예측"),
-            "photoTitle": say(en="the first {n} boxes, the newest in orange", ko="후보 영역 {n}개, 주황이 가장 새것"),
+            "photoTitle": say(en="the first {n} boxes, the newest in orange", ko="후보 영역 {n}개, 주황이 마지막"),
             "mapTitle": say(en="the map so far (hatched: not seen yet)", ko="지금까지의 예측(빗금은 아직 안 본 곳)"),
             "crop": say(en="seen at {s}×{s}", ko="{s}×{s}로 본 상자"),
             "says": say(en="says of it", ko="상자의 예측"),
@@ -131,7 +131,7 @@ class ProposalsLab(Lab):
             "percent": say(en="{v}\u00a0%", ko="{v}%"),
             "unpacking": say(en="The maps are being unpacked; in a moment they will be here.", ko="미리 계산한 예측을 푸는 중이에요. 잠깐이면 돼요."),
             "line": say(en="After {n} of {all} boxes {p} of the picture has been seen. Box {n} is {h}×{w} pixels, and it changed {m} pixels of the map.",
-                        ko="후보 영역 {all}개 가운데 {n}개를 봐서 이미지의 {p}를 덮었어요. {n}번째 상자는 {h}×{w}픽셀이고 예측을 {m}픽셀 바꿨어요."),
+                        ko="후보 영역 {all}개 가운데 {n}개로 이미지의 {p}를 봤어요. {n}번째 상자는 {h}×{w}픽셀이고 예측을 {m}픽셀 바꿨어요."),
             "lineScore": say(en="The map has an mIoU of {a} (what is not seen yet counts as wrong); the whole picture in one pass has {b}.",
                              ko="조립한 예측의 mIoU는 {a}예요(아직 안 본 곳은 틀린 것으로 세요). 이미지를 통째로 한 번에 예측하면 {b}예요."),
             "linePixel": say(en="The pixel in row {r}, column {c} lies in {k} boxes; the surest says {name}.", ko="{r}행 {c}열 픽셀은 상자 {k}개에 들어 있고, 가장 확신한 상자는 {name:이라고/라고} 해요."),
@@ -141,7 +141,7 @@ class ProposalsLab(Lab):
             "try2": say(en="Ten boxes. Press 'One more' again and again: does a new box ever make the map worse where it was right?",
                         ko="상자 10개를 봤어요. '하나 더'를 계속 눌러 보세요. 맞았던 곳이 새 상자 때문에 틀려지기도 하나요?"),
             "try3": say(en="All of them, with the true outlines. Are the boxes better than one pass over the whole picture here? Where, and why not elsewhere?",
-                        ko="모두 다 보고 정답 윤곽을 겹쳤어요. 통째로 한 번에 예측할 때보다 나아졌나요? 나빠진 곳은 왜 그럴까요?"),
+                        ko="모두 다 보고 정답 윤곽을 겹쳤어요. 통째로 한 번에 예측할 때보다 나은가요? 나은 곳은 어디이고, 다른 곳은 왜 낫지 않을까요?"),
         } | {f"class.{label}": palette.name(label) for label in (*range(len(palette)), palette.void)}
 
     def static_picture(self):
@@ -160,6 +160,6 @@ class ProposalsLab(Lab):
         each = ", ".join(say(en=f"{n} boxes {percent(about['miou'][0][n - 1])}", ko=f"{n}개 뒤 {percent(about['miou'][0][n - 1])}") for n in after)
         figure.alt = say(en=f"Lab, a map from proposals: a drawn street, its truth, and the label map assembled from boxes. Its mean IoU: {each}; the whole picture in one pass "
                             f"{percent(about['whole'][0])}. What no box has covered is hatched.",
-                         ko=f"후보 영역으로 예측을 조립하는 실험실. 그린 거리와 정답 레이블, 상자를 하나씩 보며 조립한 예측이에요. mIoU는 {each}, 통째로 한 번에 예측하면 "
+                         ko=f"후보 영역으로 예측을 조립하는 실험실. 거리 그림과 정답 레이블, 상자를 하나씩 보며 조립한 예측이에요. mIoU는 상자 {each}, 통째로 한 번에 예측하면 "
                             f"{percent(about['whole'][0])}예요. 어느 상자에도 없는 곳은 빗금이에요.")
         return figure

@@ -217,7 +217,7 @@ class SwitchSwapLab(Lab):
             "code.a": say(en="A's code", ko="A의 코드"),
             "code.b": say(en="B's code", ko="B의 코드"),
             "code.mean": say(en="mean code", ko="평균 코드"),
-            "code.zero": say(en="zeros for code", ko="0만 넣은 코드"),
+            "code.zero": say(en="zeros for code", ko="0으로 채운 코드"),
             "largeTitle": say(en="{code} + {switches}", ko="{code} + {switches}"),
             "linesOf": say(en="lines: {who}'s true outlines", ko="선은 {who}의 정답 윤곽"),
             "truthOf": say(en="truth of {who}", ko="{who}의 정답 레이블"),
@@ -272,7 +272,7 @@ class SwitchSwapLab(Lab):
         swaps, (a, b) = self.swaps, self._pair(self.complete({}))
         found = self.answer(self.complete({}))
         words = {code: say(en=en, ko=ko) for code, en, ko in (("a", "A's code", "A의 코드"), ("b", "B's code", "B의 코드"), ("mean", "mean code", "평균 코드"),
-                                                              ("zero", "zeros for code", "0만 넣은 코드"))}
+                                                              ("zero", "zeros for code", "0으로 채운 코드"))}
         names, told = [say(en="picture A", ko="이미지 A"), say(en="picture B", ko="이미지 B")], []
         for k, code in enumerate(CODES):
             against = [percent(value) for value in found.miou[0, k]]
@@ -287,5 +287,5 @@ class SwitchSwapLab(Lab):
                                 kinds=["photo"] * 2 + ["labels"] * 4, columns=3, titles=names, title=title, palette=self.palette)
         figure.alt = say(
             en=f"Lab, the switch swap: two drawn streets, A and B, and four label maps that one trained network decodes with A's switches. Mean IoU: {', '.join(told)}.",
-            ko=f"스위치 바꿔 끼우기 실험실. 그린 거리 A와 B, 그리고 학습한 네트워크가 A의 스위치로 디코딩한 예측 4장이에요. mIoU는 {', '.join(told)}예요.")
+            ko=f"스위치 바꿔 끼우기 실험실. 거리 그림 A와 B, 그리고 학습한 네트워크가 A의 스위치로 디코딩한 예측 4장이에요. mIoU는 {', '.join(told)}예요.")
         return figure

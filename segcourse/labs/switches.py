@@ -97,7 +97,7 @@ class SwitchesLab(Lab):
             "place": "({r}, {c})",
             "hint": say(en="Take hold of a framed number, the largest of its window, and move it inside the window. Drag any other number up and down, or "
                            "click it and type. Rows and columns count from 0.",
-                        ko="테두리가 있는 수가 창에서 가장 큰 수예요. 이 수를 잡고 창 안에서 옮겨 보세요. 다른 수는 위아래로 끌거나 눌러서 직접 쓰면 돼요. "
+                        ko="테두리가 있는 수가 창에서 가장 큰 수예요. 이 수를 잡고 창 안에서 옮겨 보세요. 다른 수는 위아래로 끌어서 바꾸거나, 눌러서 직접 쓰세요. "
                            "행과 열은 0부터 세요."),
             "view": say(en="show", ko="보기"),
             "view.switches": say(en="switches", ko="스위치"),
@@ -131,7 +131,7 @@ class SwitchesLab(Lab):
             "againTitle.unpooled": say(en="PᵀPx, unpooled", ko="PᵀPx(언풀링)"),
             "againTitle.y": say(en="any y", ko="아무 y"),
             "againTitle.yBack": say(en="Pᵀy, at the switches of x", ko="Pᵀy(x의 스위치로)"),
-            "againTitle.yAgain": say(en="PPᵀy: y again?", ko="PPᵀy, y인가요?"),
+            "againTitle.yAgain": say(en="PPᵀy: y again?", ko="PPᵀy, y와 같나요?"),
             "way.unpooled": say(en="switches", ko="스위치"),
             "way.nails": say(en="bed of nails", ko="왼쪽 위"),
             "way.nearest": say(en="nearest", ko="최근접"),
@@ -162,7 +162,7 @@ class SwitchesLab(Lab):
             "lineTie": say(en="Equally close: {ways}.", ko="{ways}의 오차가 똑같이 가장 작아요."),
             "lineAllSame": say(en="All four are equally close.", ko="네 방법의 오차가 모두 같아요."),
             "and": say(en=", ", ko=", "),
-            "lineAgain": say(en="Pooling and unpooling: {shape}, {values}, {product}, and {again}.", ko="풀링과 언풀링에서는 {shape} {values}. {product} {again}."),
+            "lineAgain": say(en="Pooling and unpooling: {shape}, {values}, {product}, and {again}.", ko="풀링과 언풀링에서는 {shape} {values}. {product}, {again}."),
             "light.again": say(en="Is PPᵀy = y?", ko="PPᵀy = y인가요?"),
             "yYes": say(en="pooling what was unpooled gives y back", ko="y를 언풀링했다가 다시 풀링하면 y가 돌아와요"),
             "yNo": say(en="pooling what was unpooled gives another number than y in {n} of 16 cells", ko="y를 언풀링했다가 다시 풀링하면 16칸 중 {n}칸이 y와 달라요"),
@@ -204,6 +204,6 @@ class SwitchesLab(Lab):
         figure.alt = say(
             en=f"Lab, switches: an 8x8 map, the largest number of each 2x2 window framed. Pooled: {told['pooled']}. The switches, row times 8 plus "
                f"column of each maximum: {told['switches']}. Unpooled, each number stands where it came from and the other 48 cells are zeros.",
-            ko=f"스위치 실험실: 8x8 맵에서 2x2 창마다 가장 큰 수에 테두리가 있어요. 풀링한 값은 {told['pooled']}. 스위치는 최댓값의 행에 8을 곱하고 열을 더한 "
-               f"번호로, {told['switches']}. 언풀링하면 값이 모두 제자리로 돌아가고 나머지 48칸은 0이에요.")
+            ko=f"스위치 실험실. 8x8 맵에서 2x2 창마다 가장 큰 수에 테두리가 있어요. 풀링한 값은 {told['pooled']}. 최댓값의 행에 8을 곱하고 열을 더한 번호가 "
+               f"스위치예요. 차례로 {told['switches']}. 언풀링하면 값이 모두 제자리로 돌아가고 나머지 48칸은 0이에요.")
         return figure
