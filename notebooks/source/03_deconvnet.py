@@ -578,12 +578,12 @@ assert little < 0.5 and half > 0.9
 # %% [markdown] lang="en"
 # ### Many windows instead of one
 #
-# DeconvNet's real answer to large and small is not the bottleneck. It is that the network is not asked for the whole picture at once. A **proposal** generator draws boxes that might hold an object; each box is cut out, stretched to the network's square, predicted, and pasted back. The paper uses edge boxes; `training.proposals` is simpler: it merges patches of like colour and ranks their boxes by contrast and outline. Where boxes overlap, each pixel takes the **maximum** of the scores, class by class. Watch in the lab how a map is put together; do not expect a good one, its network has not learned for long.
+# DeconvNet's real answer to large and small is not the bottleneck. It is that the network is not asked for the whole picture at once. A **proposal** generator draws boxes that might hold an object; each box is cut out, stretched to the network's square, predicted, and pasted back. The paper uses edge boxes; `training.proposals` is simpler: it merges patches of like colour and ranks their boxes by contrast and outline. Where boxes overlap, each pixel takes the **maximum** of the scores, class by class. Watch in the lab how a map is put together. Do not expect a good one: its network is small and learned for minutes.
 
 # %% [markdown] lang="ko"
 # ### 창 하나 대신 창 여러 개
 #
-# DeconvNet이 크고 작은 물체를 다루는 진짜 비결은 병목이 아니에요. 네트워크에 사진 전체를 한 번에 묻지 않는다는 점이에요. **후보 영역** 생성기가 물체가 있을 만한 상자를 그려요. 그러면 상자마다 잘라 내서 네트워크가 받는 정사각형으로 늘이고, 예측해서 제자리에 붙여요. 논문에서는 edge boxes를 써요. `training.proposals`는 더 간단해요. 색이 비슷한 조각을 합쳐 가며 상자를 만들고, 대비와 윤곽을 보고 순위를 매겨요. 상자가 겹치면 픽셀마다, 클래스마다 점수의 **최댓값**을 남겨요. 실험실에서 맵이 조립되는 모습을 지켜보세요. 오래 배우지 않은 네트워크라서 좋은 결과를 기대하지는 마세요.
+# DeconvNet이 크고 작은 물체를 다루는 진짜 비결은 병목이 아니에요. 네트워크에 사진 전체를 한 번에 묻지 않는다는 점이에요. **후보 영역** 생성기가 물체가 있을 만한 상자를 그려요. 그러면 상자마다 잘라 내서 네트워크가 받는 정사각형으로 늘이고, 예측해서 제자리에 붙여요. 논문에서는 edge boxes를 써요. `training.proposals`는 더 간단해요. 색이 비슷한 조각을 합쳐 가며 상자를 만들고, 대비와 윤곽을 보고 순위를 매겨요. 상자가 겹치면 픽셀마다, 클래스마다 점수의 **최댓값**을 남겨요. 실험실에서 맵이 조립되는 모습을 지켜보세요. 몇 분만 배운 작은 네트워크라서 결과가 썩 좋지는 않아요.
 
 # %% tags=["lab"]
 labs.proposals()
@@ -670,7 +670,7 @@ def pair(crops, index):
     image, label = crops[index]
     return [image, torch.where(label == 11, 12, label).clamp(max=11) if crops is first else label]     # en: the background is drawn as void | ko: 배경은 void 색으로 그려요
 
-figures.images([*pair(first, 2), *pair(second, 1), *pair(first, 5), *pair(second, 16)], columns=4,
+figures.images([*pair(first, 6), *pair(second, 1), *pair(first, 2), *pair(second, 16)], columns=4,
                titles=[T(en="stage 1", ko="1단계"), T(en="one object", ko="물체 하나"), T(en="stage 2", ko="2단계"), T(en="everything", ko="있는 것 모두")] * 2)
 
 # %% tags=["claim-3.7", "nbval-check-output"]
@@ -900,7 +900,7 @@ figures.table([[name, number.printed, number.data, number.source] for name, key 
 # %% [markdown] lang="en"
 # These numbers come from different data sets: compare only rows with the same data. CamVid shows why: DeconvNet has 48.9 in one source and 59.77 in another, where it had 1024 channels in fc6 and fc7, 3433 road scenes to learn from and 260,000 steps. After 40,000 of them it stood at 39.69: a network as deep as this learns slowly.
 #
-# **What came next.** SegNet leaves out fc6 and fc7 and keeps the switches. In that same comparison it comes to 60.10 after 140,000 steps, with 29.5M parameters where the full DeconvNet has 252M. Others no longer send places but whole maps across: U-Net hands the encoder's maps to the decoder and concatenates them (chapter 06). FRRN carries one stream along at full resolution, so that nothing has to be brought back (chapter 05).
+# **What came next.** SegNet leaves out fc6 and fc7 and keeps the switches. In that same comparison it comes to 60.10 after 140,000 steps, with 29.5M parameters where the full DeconvNet has 252M. Other networks send whole maps across instead of places: U-Net hands the encoder's maps to the decoder and concatenates them (chapter 06). FRRN carries one stream along at full resolution, so that nothing has to be brought back (chapter 05).
 #
 # **Read on.** Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks*, ECCV 2014, which used switches to look inside a network; Badrinarayanan, Kendall and Cipolla, *SegNet*, PAMI 2017; Zitnick and Dollár, *Edge Boxes*, ECCV 2014; Ioffe and Szegedy, *Batch Normalization*, ICML 2015.
 
