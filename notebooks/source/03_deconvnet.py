@@ -610,7 +610,7 @@ assert all(one_cell[size] < fixed[size] for size in (8, 16, 32)) and one_cell[64
 # %% [markdown] lang="en"
 # **It is no cure.** The single cell sees the whole picture, and of the largest things it finds more than the window of 40 pixels does, in every seed; of everything smaller it finds less. A cell that sees everything is one more field of fixed size, only a large one, and squeezing a picture into its square costs the small things pixels as well. The loss has moved from one end to the other.
 #
-# The paper's cure is the boxes, since they bring every object to one size. Here they help only at the large end. The smallest things come out worse than before: the network now has to learn every scale at once, and 600 steps are probably too few for that. Nor is size all that counts: of the objects here, cars, pedestrians, cyclists, signs and poles, our DeconvNets learn hardly any but the cars. So this experiment refutes the claim, but it does not show that the boxes are better.
+# The paper's cure is the boxes, since they bring every object to one size. Here they help only at the large end. The smallest things come out worse than before: the network now has to learn every scale at once, and 600 steps are probably too few for that. Nor is size all that counts: the smaller objects here are mostly pedestrians, cyclists, signs and poles, and our DeconvNets learn hardly any but the cars. So this experiment refutes the claim, but it does not show that the boxes are better.
 
 # %% [markdown] lang="ko"
 # **해법이 아니에요.** 칸 하나가 사진 전체를 보니까 가장 큰 물체는 어느 시드에서나 40픽셀 창보다 더 잘 찾아요. 하지만 그보다 작은 물체는 더 놓쳐요. 전부를 보는 칸도 크기가 고정된 수용 영역이기는 마찬가지예요. 다만 클 뿐이에요. 게다가 사진을 정사각형에 맞춰 줄이면 작은 물체는 픽셀까지 잃어요. 놓치는 쪽이 한쪽 끝에서 반대쪽 끝으로 옮겨 간 거예요.
