@@ -330,6 +330,13 @@ print(" -> ".join(f"{height}x{width}" for height, width in [down[-1], *up]))
 exercises.claims.decide("3.4")
 assert down[-1] == (1, 1) and [*reversed(down[:-1])] == up and back[-1] == ("seg_score", (224, 224))
 
+# %% tags=["look"]
+maps = dict(model.decode_steps(encoded))
+inward = [(side, 16 * switches.shape[1]) for (side, _), switches in zip(encoded.sizes, encoded.switches)] + [(7, 512)]
+outward = [(maps[name].shape[2], 16 * maps[name].shape[1]) for name in ("fc6_deconv", "deconv5_3", "deconv4_3", "deconv3_3", "deconv2_2", "deconv1_2")]
+figures.mirror(inward, (1, 4096), outward, across=[T(en=f"pool{k} to unpool{k}", ko=f"pool{k}에서 unpool{k}로") for k in range(1, 6)],
+               title=T(en="Down to one cell and back: the switches go straight across", ko="칸 하나까지 줄었다가 돌아오는 길, 스위치는 곧장 건너가요"))
+
 # %% [markdown] lang="en"
 # Every size on the way back occurred on the way there: that is what the switches need. They lead across, as in a mirror, from pool5 to unpool5, from pool1 to unpool1.
 #
@@ -517,7 +524,8 @@ def mean(variant, metric="miou"):
 # %% tags=["look"]
 called = {"forty_pixels": T(en="40 pixels", ko="40픽셀"), "whole": T(en="whole picture", ko="사진 통째로"), "one_stage": T(en="proposals", ko="후보 영역")}
 figures.lines({name: (list(recall(variant)), list(recall(variant).values())) for variant, name in called.items()}, as_percent=True,
-              x_label=T(en="size of the object, pixels (from)", ko="물체의 크기(몇 픽셀부터)"), y_label=T(en="recall", ko="재현율"))
+              x_label=T(en="size of the object, pixels (from)", ko="물체의 크기(몇 픽셀부터)"), y_label=T(en="recall", ko="재현율"),
+              title=T(en="The window of 40 pixels loses at both ends, the others at the small one", ko="40픽셀 창은 양쪽 끝에서, 나머지는 작은 쪽에서 놓쳐요"))
 
 # %% tags=["claim-3.2", "nbval-check-output"]
 fixed = recall("forty_pixels")
@@ -560,7 +568,8 @@ for side in (8, 16, 32, 64, 256):     # en: 256 covers the picture | ko: 256이�
 
 # %% tags=["look"]
 figures.lines({T(en="the pixel in the middle", ko="한가운데 픽셀"): (list(accuracy), list(accuracy.values()))}, as_percent=True,
-              x_label=T(en="side of the square that is shown, pixels", ko="보여 준 정사각형의 한 변(픽셀)"), y_label=T(en="right", ko="맞힌 비율"))
+              x_label=T(en="side of the square that is shown, pixels", ko="보여 준 정사각형의 한 변(픽셀)"), y_label=T(en="right", ko="맞힌 비율"),
+              title=T(en="Half the width of the picture is enough", ko="사진 너비의 절반이면 충분해요"))
 
 # %% tags=["claim-3.2a", "nbval-check-output"]
 little, half = accuracy[8] / accuracy[128], accuracy[64] / accuracy[128]
@@ -768,7 +777,7 @@ figures.compare([row for row in results["rows"] if row["variant"] in short], met
 value = {(row["variant"], row["seed"]): row for row in results["rows"]}
 for without in ("deconvnet_corner", "deconvnet_unpool_only", "deconvnet_deconvolve_only", "deconvnet_no_batch_norm", "deconvnet_from_nothing"):
     worse = sum(value[without, seed]["miou"] < value["deconvnet", seed]["miou"] for seed in results["seeds"])
-    print(without, T(en="below DeconvNet in", ko="DeconvNet보다 낮은 시드:"), worse, "/", len(results["seeds"]))
+    print(names[without], "|", T(en="below DeconvNet in", ko="DeconvNet보다 낮은 시드:"), worse, "/", len(results["seeds"]))
 
 # %% tags=["look"]
 print(T(en="the table's run with this seed:", ko="표에서 시드가 같은 결과:"), f"{value['deconvnet', SEED]['miou']:.1%}", "|", T(en="the run above:", ko="위에서 학습한 결과:"), f"{row['miou']:.1%}",

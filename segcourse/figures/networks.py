@@ -106,3 +106,53 @@ def architecture(stages: Sequence[tuple], skips: Sequence[tuple] = (), *, title:
             parts.append(say(en=f"{score} from {name}{joined}, enlarged ×{factor:g}", ko=f"{name}에서 나온 {score}{joined}, ×{factor:g} 업샘플링"))
         told += say(en=" Way back: ", ko=" 돌아오는 길은 ") + "; ".join(parts) + "."
     return tell(figure, (f"{title.rstrip('.')}. " if title else "") + told)
+
+
+@drawn
+def mirror(inward: Sequence[tuple], code: tuple, outward: Sequence[tuple], *, across: Sequence[str] = (), title: str | None = None) -> Figure:
+    """An encoder, its code and a decoder that mirrors it, from left to right; above them what leads straight across.
+
+    inward: (side, channels) of the encoder's maps from the picture on; code: those of what stands in the middle; outward: the decoder's from the code on,
+    as many. across: the names of what goes from an encoder's map to the one opposite, the outermost first. Raises ValueError where the
+    two sides have not the same sizes, or more goes across than there are maps.
+    """
+    inward, outward = [(int(side), int(wide)) for side, wide in inward], [(int(side), int(wide)) for side, wide in outward]
+    if not inward or [side for side, _ in inward] != [side for side, _ in reversed(outward)]:
+        raise ValueError(say(en=f"the decoder's sides {[side for side, _ in outward]} do not mirror the encoder's {[side for side, _ in inward]}: give a map for each, in their order",
+                             ko=f"디코더의 크기 {[side for side, _ in outward]}이 인코더의 크기 {[side for side, _ in inward]}을 거울처럼 되짚지 않아요. 순서대로 하나씩 넣어 주세요."))
+    if len(across) > len(inward):
+        raise ValueError(say(en=f"{len(across)} names go across {len(inward)} maps: give at most one for each", ko=f"맵은 {len(inward)}개인데 across는 {len(across)}개예요. 맵마다 하나까지만 넣어 주세요."))
+    columns = [*inward, (int(code[0]), int(code[1])), *outward]
+    largest, middle, head = max(side for side, _ in columns), len(inward), heading_height(title)
+    step = (WIDTH - 60) / (len(columns) - 1)
+    x = [30 + k * step for k in range(len(columns))]
+    first = head + 14
+    row = first + 22 * len(across) + (10 if across else 0) + _TALL / 2
+    figure = Figure.of_size(row + _TALL / 2 + 96)
+    heading(figure, title)
+    for k, (side, wide) in enumerate(columns):
+        stride = largest / side
+        _block(figure, x[k], row, stride, wide, "kernel" if k == middle else "input" if k < middle else "output")
+        if k:
+            _arrow(figure, (x[k - 1] + _wide(columns[k - 1][1]) / 2 + 2, row), (x[k] - _wide(wide) / 2 - 2, row))
+        figure.write(x[k], row + _TALL / 2 + 16, f"{side}", bold=True, ha="center")
+        figure.write(x[k], row + _TALL / 2 + 35, f"{wide}", colour=MUTED, ha="center")
+    for k, name in enumerate(across):
+        y, top = first + 22 * k, row - _height(largest / inward[k][0]) / 2
+        there, back = x[k], x[len(columns) - 1 - k]
+        _line(figure, (there, top - 2), (there, y), (back, y), colour=ROLES["kernel"])
+        _arrow(figure, (back, y), (back, top - 2), ROLES["kernel"])
+        figure.write((there + back) / 2, y, name, ha="center", colour=ROLES["kernel"], zorder=6, bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 2})
+    names = (say(en="encoder", ko="인코더"), say(en="code", ko="코드"), say(en="decoder", ko="디코더"))
+    for name, place, role in zip(names, ((x[0] + x[middle - 1]) / 2, x[middle], (x[middle + 1] + x[-1]) / 2), ("input", "kernel", "output")):
+        figure.write(place, row + _TALL / 2 + 62, name, bold=True, ha="center", colour=ROLES[role])
+    figure.write(0, row + _TALL / 2 + 84, say(en="bold: side of the map · grey: channels", ko="굵은 글씨: 맵의 한 변 · 회색: 채널 수"), colour=MUTED)
+
+    def told(part):
+        return ", ".join(f"{side}x{side}x{wide}" for side, wide in part)
+
+    alt = say(en=f"A network drawn as boxes that mirror one another. Encoder: {told(inward)}. Code: {told([code])}. Decoder: {told(outward)}.",
+              ko=f"거울처럼 마주 보는 상자로 그린 네트워크. 인코더는 {told(inward)}, 코드는 {told([code])}, 디코더는 {told(outward)}.")
+    if across:
+        alt += say(en=f" Straight across: {', '.join(across)}.", ko=f" 곧바로 건너가는 것은 {', '.join(across)}.")
+    return tell(figure, (f"{title.rstrip('.')}. " if title else "") + alt)

@@ -377,7 +377,7 @@ def bare(text: str) -> str:
 _PIXELS = Recipe(steps=600, batch_size=8, optimizer="adamw", lr=2e-2, weight_decay=1e-4, schedule="one_cycle", flip=True, precision="float32")
 
 # Chapter 03. A trunk that has learnt keeps a tenth of the rate: at the full one it is lost again (DeconvNet ends at 20 instead of 30, one seed). Without batch
-# normalisation half the rate is the best of six trials of one seed: 21, and 10 at the rate of the others.
+# normalisation half the rate is the best of six settings (five rates, two factors for the trunk's), of one seed: 21, and 10 at the rate of the others.
 _DECONVNET, _SEGNET = (recipes.network_options(name, data="streets") for name in ("deconvnet", "segnet"))
 _MIRRORED = replace(recipes.get("deconvnet", data="streets", kind="ours"), lr=1e-2, trunk_lr=0.1, evaluate_every=60)
 

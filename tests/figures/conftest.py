@@ -58,6 +58,8 @@ def example(name):
         "curve": lambda: figures.curve(np.linspace(2, 1, 60), scores=[(30, 0.2), (60, 0.31)], title=words("it learns", "배우고 있어요")),
         "confusion": lambda: figures.confusion(np.eye(11) * 9 + 1, title=words("rows are the truth", "행은 정답이에요")),
         "architecture": lambda: figures.architecture([("pool3", 8, 256), ("pool4", 16, 512), ("fc7", 32, 4096)], [("fc7", "score_fr"), ("pool4", "score_pool4")], channels=11),
+        "mirror": lambda: figures.mirror([(224, 64), (112, 128), (7, 512)], (1, 4096), [(7, 512), (112, 64), (224, 64)], across=(words("pool1 to unpool1", "pool1에서 unpool1로"), words("pool2 to unpool2", "pool2에서 unpool2로")),
+                                         title=words("what goes across", "건너가는 것")),
         "pixel_centres": lambda: figures.pixel_centres(4, 8, title=words("centres fall between centres", "중심은 중심 사이에 놓여요")),
         "chapter_map": lambda: figures.chapter_map([
             {"number": "00", "title": words("Pixels and scores", "픽셀과 평가 지표"), "needs": [], "minutes": (60, 1)},
@@ -67,7 +69,7 @@ def example(name):
 
 
 NAMES = ("grid", "grids", "image", "images", "label_map", "overlay", "prediction_rows", "heat_map", "receptive_field", "class_iou", "compare", "bars", "lines", "curve",
-         "confusion", "architecture", "pixel_centres", "chapter_map")
+         "confusion", "architecture", "mirror", "pixel_centres", "chapter_map")
 
 
 class Shelf(logging.Handler):
