@@ -383,7 +383,7 @@ photo, labels = scenes[training.switches.SHOWN[0]]
 with torch.no_grad():
     kept = network.encode(datasets.normalise(photo)[None])
     opened = dict(network.decode_steps(kept))
-strength = {name: map_[0].abs().mean(0) for name, map_ in opened.items()}
+strength = {name: map_[0].abs().mean(0) for name, map_ in opened.items() if name != "seg_score"}
 
 # %% tags=["look"]
 figures.animation([figures.images([photo, map_], kinds=["photo", "heat"], titles=[T(en="picture", ko="사진"), f"{number} / {len(strength)}   {name}   {map_.shape[0]}x{map_.shape[1]}"],
