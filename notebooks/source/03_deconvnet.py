@@ -1,7 +1,7 @@
 # ---
 # chapter: "03"
 # name: deconvnet
-# minutes: {reading: 75, running: 3}
+# minutes: {reading: 75, running: 2}
 # needs: ["01"]
 # ---
 

@@ -163,7 +163,7 @@ export default {
     }
     function curve(pen, { x, y, width: wide, height: tall }, n, k) {
       const last = counts[n],
-        high = Math.max(...miou[n], whole[n]) * 1.12 || 1,
+        high = Math.max(...miou[n], whole[n]) * 1.4 || 1, // room for the words of the dashed line
         from = x + 6,
         to = x + wide - 8,
         bottom = y + tall - 24,
@@ -173,15 +173,17 @@ export default {
       pen.text(t("curve"), x, y + 6, { weight: 600, most: wide });
       pen.line([[from, bottom], [to, bottom]], { role: "faint", width: 1 });
       pen.line([[from, down(whole[n])], [to, down(whole[n])]], { role: "muted", width: 1.5, dash: [5, 4] });
-      pen.text(t("wholeLine", { v: percent(whole[n]) }), to, down(whole[n]) - 9, { align: "right", role: "muted", most: wide - 20 });
+      pen.line([[from, top + 3], [from + 14, top + 3]], { role: "muted", width: 1.5, dash: [5, 4] });
+      pen.text(t("wholeLine", { v: percent(whole[n]) }), from + 20, top + 3, { role: "muted", most: wide - 34 });
       pen.line(miou[n].map((v, m) => [across(m + 1), down(v)]), { role: "output", width: 2 });
-      for (const m of [1, last]) pen.text(String(m), across(m), bottom + 14, { align: m === 1 ? "left" : "right", role: "muted" });
+      const beside = across(k) - from > 36; // the curve rises, so that above and left of it there is room, but not at its beginning
+      for (const m of beside ? [1, last] : [last]) pen.text(String(m), across(m), bottom + 14, { align: m === 1 ? "left" : "right", role: "muted" });
       pen.text(t("boxes"), (from + to) / 2, bottom + 14, { align: "center", role: "muted" });
       pen.ctx.beginPath();
       pen.ctx.arc(across(k), down(miou[n][k - 1]), 6, 0, 7);
       pen.ctx.fillStyle = lab.colours.ink;
       pen.ctx.fill();
-      pen.text(percent(miou[n][k - 1]), across(k) + (k > last / 2 ? -4 : 9), down(miou[n][k - 1]) + 16, { align: k > last / 2 ? "right" : "left", weight: 600 });
+      pen.text(percent(miou[n][k - 1]), across(k) + (beside ? -4 : 9), down(miou[n][k - 1]) + (beside ? -14 : 14), { align: beside ? "right" : "left", weight: 600 });
     }
 
     return {
