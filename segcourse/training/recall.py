@@ -1,12 +1,14 @@
 """Recall against object size: what DeconvNet's paper says a fixed receptive field costs (section 1, figure 1), in numbers.
 
 The recall of an object is the share of its pixels that have its class. Objects are sorted by the square root of the pixels one sees of them. Each object
-counts once, so that a car of 5000 pixels does not speak for 100 poles.
+counts once, so that a car of 5000 pixels does not speak for 100 poles. Small things are of other classes than large ones, too: what size does alone is
+seen in the objects of one class.
 """
 
 import statistics
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,8 +20,16 @@ from segcourse.models import vgg
 EDGES = (4, 8, 16, 32, 64)          # pixels: sizes from 4 to 8, 8 to 16 ... and from 64 on
 
 
-def of_objects(prediction: Tensor, label: Tensor, numbers: Tensor) -> list[tuple[float, float]]:
-    """(size, recall) of each object of one picture, in the order of its number.
+class Seen(NamedTuple):
+    """An object: its size, the square root of its pixels; the share of them that have its class; and that class."""
+
+    size: float
+    recall: float
+    label: int
+
+
+def of_objects(prediction: Tensor, label: Tensor, numbers: Tensor) -> list[Seen]:
+    """Each object of one picture, in the order of its number.
 
     `prediction` and `label` are uint8 (H, W), `numbers` (H, W) holds 0 or the number of the object. Raises ValueError where the three differ in size.
     """
@@ -29,15 +39,16 @@ def of_objects(prediction: Tensor, label: Tensor, numbers: Tensor) -> list[tuple
     count = int(numbers.max()) + 1
     flat, right = numbers.flatten().long(), (prediction == label).flatten()
     pixels, hits = torch.bincount(flat, minlength=count), torch.bincount(flat[right], minlength=count)
-    return [(pixel ** 0.5, hit / pixel) for pixel, hit in zip(pixels[1:].tolist(), hits[1:].tolist(), strict=True) if pixel]
+    classes = torch.bincount(flat * 256 + label.flatten().long(), minlength=count * 256).view(count, 256).argmax(1)
+    return [Seen(pixel ** 0.5, hit / pixel, kind) for pixel, hit, kind in zip(pixels[1:].tolist(), hits[1:].tolist(), classes[1:].tolist(), strict=True) if pixel]
 
 
-def by_size(objects: Iterable[tuple[float, float]], edges: Sequence[float] = EDGES) -> list[dict]:
+def by_size(objects: Iterable[Seen], edges: Sequence[float] = EDGES) -> list[dict]:
     """The mean recall of the objects of each range of sizes: [{"from", "to" (None for no end), "objects", "recall" (None where there is none)}]."""
     objects = list(objects)
     ranges = []
     for low, high in zip(edges, [*edges[1:], None], strict=True):
-        mine = [recall for size, recall in objects if low <= size and (high is None or size < high)]
+        mine = [seen.recall for seen in objects if low <= seen.size and (high is None or seen.size < high)]
         ranges.append({"from": low, "to": high, "objects": len(mine), "recall": statistics.fmean(mine) if mine else None})
     return ranges
 
@@ -51,9 +62,9 @@ class Recall:
     def __call__(self, index: int, prediction: Tensor) -> None:
         self.objects += of_objects(prediction.cpu(), self.dataset[index][1], self.dataset.instance(index))
 
-    def table(self) -> list[dict]:
-        """What `by_size` makes of all pictures so far."""
-        return by_size(self.objects, self.edges)
+    def table(self, label: int | None = None) -> list[dict]:
+        """What `by_size` makes of all pictures so far, of the objects of one class if a label is given."""
+        return by_size((seen for seen in self.objects if label in (None, seen.label)), self.edges)
 
 
 class FortyPixels(nn.Module):

@@ -71,6 +71,7 @@ def test_rows(chapter):
     assert all(set(row) >= ROW and row["seed"] == 0 for row in found)
     counts = [[part["objects"] for part in row["recall"]] for row in found[len(swapped):]]
     assert all(count == counts[0] for count in counts) and sum(counts[0]) > 0 and len(counts[0]) == len(recall.EDGES)
+    assert all(0 <= cars["objects"] <= part["objects"] for row in found[len(swapped):] for cars, part in zip(row["recall_cars"], row["recall"], strict=True))
     segnet = chapter.build("segnet", 0)
     assert [row["variant"] for row in scales.rows(chapter, "segnet", 0, segnet)] == [name.replace("deconvnet", "segnet") for name in swapped]
     assert scales.rows(chapter, "deconvnet_corner", 0, chapter.build("deconvnet_corner", 0)) == []
