@@ -531,6 +531,7 @@ probability *of each class*.
 * `size`: `(height, width)` of the image
 * `boxes`: whole numbers `(n, 4)`, each `(top, left, bottom, right)`; `bottom` and `right` lie just outside, as in a Python slice
 * `maps`: a list of n tensors `(classes, bottom - top, right - left)`, the probabilities of each box, already of the box's size
+  (`training.instancewise` merges the scores before the softmax, as the paper does; with probabilities 0 is the natural value where no box lies)
 * gives a tensor `(classes, height, width)`; 0 where no box lies
 
 The check compares with the maximum over full-size sheets in torch and with one pixel by pixel. A difference of up to 1e-6 is fair: a maximum does not round, and
@@ -541,7 +542,7 @@ DeconvNet은 후보 영역을 하나씩 봐요. 그 답을 한데 모아 보세�
 
 * `size`는 이미지의 크기 `(height, width)`예요.
 * `boxes`는 정수 `(n, 4)`이고, 하나하나가 `(top, left, bottom, right)`예요. 파이썬 슬라이스처럼 `bottom`과 `right`는 바로 바깥을 가리켜요.
-* `maps`는 텐서 n개가 든 리스트예요. 모양은 `(classes, bottom - top, right - left)`이고, 상자마다의 확률을 이미 상자 크기로 맞춰 두었어요.
+* `maps`는 텐서 n개가 든 리스트예요. 모양은 `(classes, bottom - top, right - left)`이고, 상자마다의 확률을 이미 상자 크기로 맞춰 두었어요. (`training.instancewise`는 논문처럼 소프트맥스 전의 점수를 합쳐요. 확률로 하면 상자가 없는 곳은 0이면 돼요.)
 * 텐서 `(classes, height, width)`를 돌려주세요. 어느 상자에도 들지 않은 픽셀은 0이에요.
 
 채점할 때는 이미지 크기의 종이를 겹쳐 torch로 구한 최댓값, 그리고 픽셀마다 하나씩 구한 최댓값과 견줘요. 차이가 1e-6 안이면 돼요. 최댓값을 고를 때는 반올림이 없고, float32로 해도 오차가 1e-7보다 작으니 공정한 기준이에요.

@@ -60,7 +60,7 @@ def the_picture_shrinks_to_three_cells(spoil):
 def one_cell_that_sees_everything_is_enough(spoil):
     def change(row):
         if row["variant"] in ("whole", "one_stage_whole"):
-            for part in row["recall"]:
+            for part in (*row["recall"], *row["recall_cars"]):
                 part["recall"] = 0.99 if part["objects"] else None
 
     resulting(spoil, change)
