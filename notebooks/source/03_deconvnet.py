@@ -468,7 +468,7 @@ model, scores, row = experiment.run("deconvnet", seed=SEED, callbacks=[figures.L
 
 # %%
 test = experiment.data("test")
-chosen = [3, 11, 27]
+chosen = [3, 27]
 pictures, truths = zip(*(test[i] for i in chosen))
 figures.prediction_rows(pictures, truths, [training.predict(model, picture) for picture in pictures])
 
