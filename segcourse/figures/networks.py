@@ -119,7 +119,7 @@ def mirror(inward: Sequence[tuple], code: tuple, outward: Sequence[tuple], *, ac
     inward, outward = [(int(side), int(wide)) for side, wide in inward], [(int(side), int(wide)) for side, wide in outward]
     if not inward or [side for side, _ in inward] != [side for side, _ in reversed(outward)]:
         raise ValueError(say(en=f"the decoder's sides {[side for side, _ in outward]} do not mirror the encoder's {[side for side, _ in inward]}: give a map for each, in their order",
-                             ko=f"디코더의 크기 {[side for side, _ in outward]}이 인코더의 크기 {[side for side, _ in inward]}을 거울처럼 되짚지 않아요. 순서대로 하나씩 넣어 주세요."))
+                             ko=f"디코더의 크기({[side for side, _ in outward]})와 인코더의 크기({[side for side, _ in inward]})가 거울처럼 짝을 이루지 않아요. 순서대로 하나씩 넣어 주세요."))
     if len(across) > len(inward):
         raise ValueError(say(en=f"{len(across)} names go across {len(inward)} maps: give at most one for each", ko=f"맵은 {len(inward)}개인데 across는 {len(across)}개예요. 맵마다 하나까지만 넣어 주세요."))
     columns = [*inward, (int(code[0]), int(code[1])), *outward]

@@ -69,3 +69,18 @@ def test_the_glow_of_a_receptive_field_lies_where_the_influence_is():
 
 def test_no_influence_at_all_is_drawn_too():
     figures.receptive_field(torch.full((3, 20, 20), 128, dtype=torch.uint8), [(0, 0, 20, 20)], heat=torch.zeros(20, 20)).png()
+
+
+def test_a_decoder_that_is_no_mirror_is_refused(refused):
+    maps = [(8, 4), (4, 8)]
+    assert "8x8x4" in figures.mirror(maps, (1, 16), maps[::-1], across=["a"]).alt
+    refused(lambda: figures.mirror(maps, (1, 16), maps), ["[8, 4]"])
+    refused(lambda: figures.mirror([], (1, 16), []), ["[]"])
+    refused(lambda: figures.mirror(maps, (1, 16), maps[::-1], across="abc"), ["3", "2"])
+
+
+def test_a_number_keeps_its_per_cent_sign():
+    from segcourse.figures import fonts
+
+    room = fonts.width("mIoU 29", 14) + 2
+    assert fonts.wrap("mIoU 29 % to A", room, 14) == ["mIoU", "29 % to", "A"]

@@ -1,5 +1,6 @@
 """DeconvNet's two stages: what passes from the first to the second, and that a run broken off in either goes on to the same weights."""
 
+import io
 import json
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import torch
 
 from segcourse import cli, datasets, models
 from segcourse.training import Recipe, crops, jobs, loop, recipes, two_stage
+from segcourse.training.callbacks import counting
 from segcourse.training.checkpoints import load_checkpoint
 
 OPTIONS = {"width": 0.02, "grid": 2}
@@ -157,3 +159,17 @@ def test_refused_on_the_command_line(words, told, capsys):
     assert cli.run(["train", *words, "--device", "cpu"]) == 2
     said = capsys.readouterr().err
     assert all(part in said for part in told) and len(said.strip().splitlines()) == 1
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_what_takes_its_time_is_counted_in_a_terminal_and_in_a_log():
+    for stream, last in ((Terminal(), "7/7"), (io.StringIO(), "proposed 7/7")):
+        with counting("proposed", 7, stream=stream) as done:
+            for _ in range(7):
+                done()
+        said = stream.getvalue()
+        assert last in said and (stream.isatty() or len(said.splitlines()) == 5)
